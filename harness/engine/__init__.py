@@ -1,0 +1,1 @@
+"""Engines that isolate a run: Docker and bubblewrap behind one Protocol."""
