@@ -16,6 +16,9 @@ from typing import IO
 MISSING_PROGRAM = 127
 TIMED_OUT = 124
 
+Child = subprocess.Popen[bytes]
+"""A program that `start` started."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
@@ -126,3 +129,15 @@ def run_streaming(command: Sequence[str | Path], *, cwd: Path | None = None) -> 
         ).returncode
     except FileNotFoundError:
         return MISSING_PROGRAM
+
+
+def wait(child: Child, timeout_s: float) -> int | None:
+    """Wait for a started program's end.
+
+    Returns:
+        Its exit code, negative for a signal; None when it has not ended in time.
+    """
+    try:
+        return child.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        return None

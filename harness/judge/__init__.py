@@ -1,1 +1,1 @@
-"""judge"""
+"""From what was observed of a run to its verdict."""

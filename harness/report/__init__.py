@@ -1,1 +1,1 @@
-"""report"""
+"""What a run leaves for people and programs to read."""

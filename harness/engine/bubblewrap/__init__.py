@@ -1,0 +1,1 @@
+"""The embedded engine: unprivileged namespaces made by the `bwrap` program, no daemon, no image."""
