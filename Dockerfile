@@ -4,6 +4,7 @@
 #
 # slim:    what `make image` makes: Kaggle's versions of some 160 packages, on a plain base.
 # test:    slim and pytest, for tests/image.
+# stage:   the harness itself, for compose.yaml's service `stage`; its build needs the network.
 # kaggle:  Kaggle's own GPU image, nothing added.
 #
 # Every difference of `slim` from Kaggle's image has a line that starts with `DIFFERS`.
@@ -63,6 +64,17 @@ RUN python -m pip install --no-cache-dir --disable-pip-version-check --no-index 
     && rm -r /build
 ENV PYTHONPATH=/opt/pytest
 LABEL kaggle-harness.target="test"
+
+
+FROM ${BASE_IMAGE} AS stage
+COPY pyproject.toml README.md LICENSE /build/
+COPY harness /build/harness
+RUN python3 -m venv /opt/harness \
+    && /opt/harness/bin/python -m pip install --no-cache-dir --disable-pip-version-check /build \
+    && rm -r /build
+ENV PATH=/opt/harness/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+WORKDIR /project
+LABEL kaggle-harness.target="stage"
 
 
 # The image that Kaggle served from about 2026-08-17 to October 2026 (Python 3.12.13,

@@ -137,7 +137,7 @@ def _docker() -> Iterator[Finding]:
 
 def _size(runs: Path) -> Iterator[Finding]:
     """Compare this machine with the default profile."""
-    profile = find_profile(DEFAULT_PROFILE)
+    profile = find_profile(DEFAULT_PROFILE, where="default")
     host = probe_host(runs, docker=False)
     smaller = host.cpus < profile.cpus or host.memory_bytes < profile.memory_bytes
     yield Finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -56,14 +57,27 @@ def verify_notebook(
 
     try:
         result = _run(spec, engine, folder, events, note)
+        result = replace(result, started_at=started.isoformat(timespec="seconds"))
+        record.write(folder / "report.json", record.to_json(spec, result))
+    except OSError as error:
+        raise _cannot_keep(folder, error) from error
     except BaseException:
         # Ctrl-C, or a machine that could not serve the run after all: no half a result stays.
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    result = replace(result, started_at=started.isoformat(timespec="seconds"))
-    record.write(folder / "report.json", record.to_json(spec, result))
     _point_latest(spec.runs, folder)
     return result
+
+
+def _cannot_keep(folder: Path, error: OSError) -> Exception:
+    """The error for results that could not be written; what was written already stays."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return error
+    return PrerequisiteError(
+        f"The disk is full: {error.strerror} while writing to {folder}, where the files so far "
+        "are.",
+        fix="Free some space, or put runs on another disk: --runs DIR.",
+    )
 
 
 def _run(

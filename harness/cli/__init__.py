@@ -1,1 +1,1 @@
-"""cli"""
+"""The command line: one file a command; `console.py` alone knows rich."""

@@ -45,10 +45,13 @@ def run_batch(
         try:
             futures = [pool.submit(_within, budget, each, run) for each in resolved]
             return [future.result() for future in futures]
-        except BaseException:
-            budget.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        except BaseException as error:
+            first = budget.stop(error)
+            pool.shutdown(wait=True, cancel_futures=True)
+            if first is error:
+                raise
+            # What arrived first here may only be a run that another one's error stopped.
+            raise first from None
 
 
 def _go_on() -> None:
@@ -60,6 +63,9 @@ def _within(budget: _Budget, one: Resolved, run: Callable[[Resolved, Check], _Re
     budget.take(need)
     try:
         return run(one, budget.check)
+    except BaseException as error:
+        budget.stop(error)
+        raise
     finally:
         budget.give_back(need)
 
@@ -70,13 +76,17 @@ class _Budget:
     def __init__(self, memory_bytes: int) -> None:
         self._memory_bytes = memory_bytes
         self._taken = 0
-        self._stopped = False
+        self._error: BaseException | None = None
         self._changed = threading.Condition()
 
     def take(self, need: int) -> None:
         with self._changed:
             self._changed.wait_for(
-                lambda: self._stopped or not self._taken or self._taken + need <= self._memory_bytes
+                lambda: (
+                    self._error is not None
+                    or not self._taken
+                    or self._taken + need <= self._memory_bytes
+                )
             )
             self.check()
             self._taken += need
@@ -86,11 +96,14 @@ class _Budget:
             self._taken -= need
             self._changed.notify_all()
 
-    def stop(self) -> None:
+    def stop(self, error: BaseException) -> BaseException:
+        """Let no run go on; give the error that was the first to stop them."""
         with self._changed:
-            self._stopped = True
+            if self._error is None:
+                self._error = error
             self._changed.notify_all()
+            return self._error
 
     def check(self) -> None:
-        if self._stopped:
+        if self._error is not None:
             raise KeyboardInterrupt

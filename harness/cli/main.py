@@ -173,13 +173,13 @@ def _refuse(error: HarnessError, *, debug: bool) -> int:
 
 
 def _wrong_usage(error: click.ClickException, given: list[str]) -> int:
-    context = getattr(error, "ctx", None)
     _say(f"Error: {one_line(error.format_message(), most=_LONGEST_MESSAGE)}")
     files = [each for each in given if each.startswith("-") and _is_file(each)]
     if files:
         _say(f"  Fix: A file whose name begins with '-' is written './{one_line(files[0])}'.")
-    elif context is not None:
-        _say(f"  Fix: '{context.command_path} --help' shows what can be written.")
+    else:
+        command = f"harness {given[0]}" if given[0] in COMMANDS else "harness"
+        _say(f"  Fix: '{command} --help' shows what can be written.")
     return EXIT_REQUEST
 
 

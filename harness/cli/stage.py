@@ -118,4 +118,5 @@ def _restore(inputs: Path, lock: Path, *, locked: bool, rehash: bool, quiet: boo
 def _summary(entry: LockedInput) -> str:
     count = len(entry.files)
     files = "1 file" if count == 1 else f"{count} files"
-    return f"{entry.handle}: {files}, {format_size(entry.size_bytes)}, licence {entry.licence}"
+    size, licence = format_size(entry.size_bytes), one_line(entry.licence)
+    return f"{entry.handle}: {files}, {size}, licence {licence}"

@@ -22,7 +22,6 @@ from harness.errors import PrerequisiteError
 
 VARIABLE = "HARNESS_MIRROR"
 PACKAGES_LOCK = "mirror.lock"
-CPU_LOCK = "mirror-cpu.lock"
 CUDA_LOCK = "mirror-cuda.lock"
 MARKER = ".harness-mirror.json"
 SANDBOX_BIN = "sandbox-bin"
@@ -153,7 +152,7 @@ def lock_folder() -> Path | None:
 def locks_digest(folder: Path) -> str:
     """Hash the lock files together: 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    for name in (PACKAGES_LOCK, CPU_LOCK, CUDA_LOCK):
+    for name in (PACKAGES_LOCK, CUDA_LOCK):
         text = (folder / name).read_bytes()
         digest.update(b"%s %d\n" % (name.encode(), len(text)))
         digest.update(text)

@@ -18,11 +18,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from harness import process
 from harness.engine import mirror
 from harness.engine.mirror import Mirror
+from harness.engine.wheelhouse import read_lock
 from harness.errors import PrerequisiteError
 from harness.units import format_duration, format_size
 
@@ -61,7 +62,7 @@ def build(*, say: Say, quiet: bool = False, environment: Mapping[str, str] | Non
     ready = mirror.read(path)
     if ready is not None and ready.sandbox_bin is not None:
         return ready
-    with _umask(), _claim(path):
+    with _umask(), _claim(path, say):
         ready = mirror.read(path)  # Another process may have made it while this one waited.
         if ready is None:
             _make(path, say=say, quiet=quiet)
@@ -149,7 +150,12 @@ def _fill(path: Path, folder: Path, *, say: Say, quiet: bool) -> None:
     install = [*pip, "install", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
     install += ["--no-input", "--disable-pip-version-check", *(["--quiet"] if quiet else [])]
     say("Looking for torch's CPU build")
-    cpu = process.run([*install, "-r", folder / mirror.CPU_LOCK], timeout_s=_CPU_TIMEOUT_S)
+    # By its own version, because pip, given both builds, takes the one whose hash its index states
+    # over one in a folder of wheels. What comes later finds torch there already.
+    only_torch = path / "torch-cpu.txt"
+    only_torch.write_text(_cpu_torch(folder), encoding="utf-8")
+    cpu = process.run([*install, "-r", only_torch], timeout_s=_CPU_TIMEOUT_S)
+    only_torch.unlink()
     if not cpu.ok:
         say("Not offered here: the build that the index has follows (with CUDA, 2.7 GB to fetch)")
     say("Installing the other packages")
@@ -164,6 +170,13 @@ def _fill(path: Path, folder: Path, *, say: Say, quiet: bool) -> None:
             f"The mirror's packages do not fit together: {checked.stdout.strip()}",
             fix="Report it with this text: the lock files are at fault.",
         )
+
+
+def _cpu_torch(folder: Path) -> str:
+    """Write the line for pip that takes torch's CPU build only, with the lock's hashes."""
+    text = (folder / mirror.PACKAGES_LOCK).read_text(encoding="utf-8")
+    torch = (each for each in read_lock(text) if each.requirement.name == "torch")
+    return "".join(f"{each.line('+cpu')}\n" for each in torch)
 
 
 def _install(command: list[str], path: Path) -> None:
@@ -234,7 +247,7 @@ def _remove_half(path: Path) -> None:
 
 
 @contextmanager
-def _claim(path: Path) -> Iterator[None]:
+def _claim(path: Path, say: Say) -> Iterator[None]:
     """Keep other processes from making the same mirror at the same time."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -242,7 +255,11 @@ def _claim(path: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 (path.parent / "CACHEDIR.TAG").write_text(_CACHE_TAG, encoding="utf-8")
         lock = FileLock(path.with_name(f".{path.name}.lock"))
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say("Waiting for another process that is making the mirror")
+            lock.acquire()
     except OSError as error:
         raise PrerequisiteError(
             f"{path.parent} cannot be written: {error.strerror}.",

@@ -22,6 +22,13 @@ from harness.inside.kernel import KernelProcess  # noqa: E402
 
 _RENDER = "--render"
 _SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+# Those that cannot be ignored, the one that tells of our children's end, and our own faults, which
+# no init passes on.
+_NOT_IGNORED = {
+    *(signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD),
+    *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
+    *(signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS),
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +54,7 @@ def run_job(job: Job, channel: Channel) -> None:
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     kernel = KernelProcess(job)
     # The notebook can signal the sandbox's init, which passes signals on to us.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in signal.valid_signals() - _NOT_IGNORED:
         signal.signal(number, signal.SIG_IGN)
     from harness.inside.run import Run  # noqa: PLC0415 - the kernel starts meanwhile
 

@@ -44,7 +44,7 @@ def is_skipped(cell: Cell) -> bool:
     return not cell.source.strip() or "skip-execution" in cell.metadata.get("tags", [])
 
 
-def blame(cells: list[Cell], raised: int | None) -> Blame | None:
+def blame(cells: list[Cell], raised: int | None, reply: dict[str, Any]) -> Blame | None:
     """Find what fails a notebook that has been run, or None when nothing does.
 
     As papermill does, the *last* cell with an error output is blamed; and every error output
@@ -54,6 +54,7 @@ def blame(cells: list[Cell], raised: int | None) -> Blame | None:
     Args:
         cells: All cells, with their outputs.
         raised: Index of the cell whose reply stopped the run, or None.
+        reply: That reply's content. papermill does not show it; a person wants to see it.
     """
     found: Blame | None = None
     for index, cell in enumerate(cells):
@@ -67,7 +68,13 @@ def blame(cells: list[Cell], raised: int | None) -> Blame | None:
             found = blame_for(index, output["ename"], output["evalue"], output["traceback"])
             break
         if found is None and not forgiven and index == raised:
-            return blame_for(index, "CellExecutionError", "", [])
+            lines = reply.get("traceback")
+            return blame_for(
+                index,
+                str(reply.get("ename") or "CellExecutionError"),
+                str(reply.get("evalue") or ""),
+                [str(line) for line in lines] if isinstance(lines, list) else [],
+            )
     return found
 
 

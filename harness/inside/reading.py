@@ -10,6 +10,7 @@ import nbformat
 
 Notebook = Any  # nbformat's NotebookNode, which has no types
 
+KERNEL_NAME = "python3"
 _R_NAMES = ("ir", "irkernel")
 
 
@@ -31,7 +32,8 @@ def read_notebook(path: Path) -> Notebook:
     """Read a notebook of format 3 or 4 into format 4, without its outputs.
 
     Raises:
-        NotebookRefusedError: It is empty, no notebook, not UTF-8, or not in Python.
+        NotebookRefusedError: It is empty, no notebook, not UTF-8, not in Python, or names a
+            kernel that there is not.
     """
     text = _text_of(path.read_bytes())
     content = _json_of(text)
@@ -40,6 +42,7 @@ def read_notebook(path: Path) -> Notebook:
             "not_a_notebook", "The file is JSON, but no notebook: it has no nbformat number."
         )
     refuse_language(content.get("metadata"))
+    refuse_kernel(content.get("metadata"))
     notebook = _upgraded(text, content["nbformat"])
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -126,6 +129,26 @@ def refuse_language(metadata: object) -> None:
                 "language",
                 f"The notebook is in {language[:40]}; only Python notebooks can be run here.",
             )
+
+
+def refuse_kernel(metadata: object) -> None:
+    """Refuse a notebook whose kernel papermill would not find.
+
+    Raises:
+        NotebookRefusedError: It names no kernel, or one that Kaggle's image has not.
+
+    Source: papermill 2.7.0, utils.py, nb_kernel_name, which raises without a name; jupyter_client
+    7.4.9 raises NoSuchKernel for an unknown one; read 2026-11.
+    """
+    name = _entry(metadata.get("kernelspec") if isinstance(metadata, dict) else None, "name")
+    if name == KERNEL_NAME:
+        return
+    named = f"names the kernel {name[:60]!r}" if name else "names no kernel"
+    raise NotebookRefusedError(
+        "no_kernel",
+        f"The notebook {named}, so papermill, with which Kaggle runs it, fails before the first "
+        f"cell: set metadata.kernelspec.name to {KERNEL_NAME!r}.",
+    )
 
 
 def _entry(mapping: object, name: str) -> str:

@@ -15,6 +15,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path, PurePosixPath
 
 NOTEBOOK = "__notebook__.ipynb"
@@ -37,6 +38,7 @@ class Renderer:
             out: Folder with the notebook, for the page.
         """
         self._command = [sys.executable, "-I", "-B", "-X", "utf8", str(main), ARGUMENT, str(out)]
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -44,7 +46,7 @@ class Renderer:
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=self._complaints,
         )
 
     @property
@@ -76,7 +78,12 @@ class Renderer:
         except subprocess.TimeoutExpired:
             self.kill()
             return "the page was not ready in time"
-        return None if code == 0 else f"nbconvert ended with {code}"
+        return None if code == 0 else f"nbconvert ended with {code}: {self._last_complaint()}"
+
+    def _last_complaint(self) -> str:
+        self._complaints.seek(0)
+        lines = self._complaints.read().decode("utf-8", "replace").split("\n")
+        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
 
     def kill(self) -> None:
         """End it and wait for its end."""

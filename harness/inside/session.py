@@ -173,7 +173,8 @@ class Session:
         )
 
     def _judged(self, raised: int | None) -> RunnerFinished:
-        blame = papermill.blame(self._notebook.cells, raised)
+        reply = {} if self._cells.reply is None else self._cells.reply["content"]
+        blame = papermill.blame(self._notebook.cells, raised, reply)
         if blame is None:
             return RunnerFinished(time_s=0.0, status="completed")
         return self._failed(blame)

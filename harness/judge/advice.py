@@ -11,6 +11,7 @@ from harness.judge.ending import Ending
 from harness.judge.exceptions import package_of
 from harness.judge.hub import model_of
 from harness.judge.observed import Observed
+from harness.judge.sources import nearest_file
 from harness.kaggle.handles import Handle
 from harness.kaggle.layout import handle_of_mount, mount_path
 from harness.kaggle.nearest import nearest
@@ -159,9 +160,13 @@ def _missing_input(case: Case) -> str:
     for source in case.spec.sources:
         mount = str(source.mount)
         if path == mount or path.startswith(f"{mount}/"):
+            inside = path.removeprefix(mount).strip("/")
+            near = nearest_file(source.path, inside)
+            if near is not None:
+                return f'In {case.cell} write "{mount}/{near}": spelling and case have to agree.'
             return (
-                f"{source.handle} is attached, but has no {path.removeprefix(mount) or '/'}: "
-                f"compare the spelling and the case in {case.cell} with the files in {source.path}."
+                f"{source.handle} is attached, but has no {inside}: compare {case.cell} with the "
+                f"files in {source.path}."
             )
     handle = handle_of_mount(path)
     mounts = {str(source.mount): source for source in case.spec.sources}

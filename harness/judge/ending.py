@@ -11,6 +11,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.events import LimitReached
 from harness.judge.death import cause_of_death
 from harness.judge.exceptions import classify
 from harness.judge.failure import Failure
@@ -143,7 +144,7 @@ def _memory(seen: Observed) -> Ending | None:
     kills, reached = seen.memory_kills or 0, seen.limits.get("memory")
     if not kills and reached is None:
         return None
-    in_child = not _kernel_was_killed(seen) and (bool(kills) or _had_children(seen))
+    in_child = not _kernel_was_killed(seen) and (bool(kills) or _had_children(seen, reached))
     cell = seen.kill_cell if kills else None
     cell = cell if cell is not None else (reached.cell if reached is not None else None)
     cell = cell if cell is not None else seen.blamed
@@ -175,10 +176,16 @@ def _kernel_was_killed(seen: Observed) -> bool:
     return died.signal == signal.SIGKILL or died.exit_code == 128 + signal.SIGKILL
 
 
-def _had_children(seen: Observed) -> bool:
-    """Whether more processes ran at the end than at the quietest moment before."""
-    counts = [sample.processes for sample in seen.samples]
-    return bool(counts) and counts[-1] > min(counts)
+def _had_children(seen: Observed, reached: LimitReached | None) -> bool:
+    """Whether more processes ran at the limit than before the first cell, or at least later."""
+    end_s = float("inf") if reached is None else reached.time_s
+    before = [sample for sample in seen.samples if sample.time_s <= end_s]
+    start_s = seen.first_start_s
+    quiet = [each for each in before if start_s is not None and each.time_s <= start_s]
+    if not before:
+        return False
+    baseline = quiet[-1].processes if quiet else min(sample.processes for sample in before)
+    return before[-1].processes > baseline
 
 
 def _disk(seen: Observed) -> Ending | None:

@@ -25,12 +25,18 @@ _NO_SPACE = re.compile(
     # numpy does without the number. Source: tests/recorded, numpy 2.0.2.
     r"|^Not enough free space to write \d+ bytes|^\d+ requested and \d+ written"
 )
+_SHM = re.compile(r"dev/shm\b|shm_open|insufficient shared memory")
 # torch's writer of checkpoints hides the error number. Source: tests/recorded, torch 2.13.0.
 _TORCH_WRITER = re.compile(
     r"inline_container\.cc:\d+\] \. (?:unexpected pos|write)|file write failed"
 )
 _TORCH_STREAM = "basic_ios::clear: iostream error"
 _FORK = re.compile(r"\b(?:os\.)?(?:_?fork|forkpty|_?fork_exec|posix_spawnp?)\(")
+_WRITES = re.compile(
+    r"\b(?:mkdir|makedirs|remove|unlink|rmdir|rmtree|rename|replace|copy\w*|move|touch|chmod|chown"
+    r"|symlink|link|truncate|utime|to_\w+|save\w*|write\w*|dump)\("
+    r"|\bopen\(.*['\"][rb]*[wax+]"
+)
 _NOT_FOUND = frozenset({"FileNotFoundError", "NotADirectoryError", "NotFoundError"})
 _BAD_MODEL_PATH = re.compile(
     r"Repo id must be in the form|Repo id must use alphanumeric|Incorrect path_or_model_id"
@@ -78,9 +84,10 @@ def disk_full(failure: Failure) -> str | None:
     It may be in an exception that this one follows from; torch's writer of checkpoints and numpy
     say it without the number.
 
-    Not: the words in an exception of the notebook's own, nor inotify's limit, also number 28.
+    Not: the words in an exception of the notebook's own, inotify's limit, also number 28, nor
+    /dev/shm, which is small on Kaggle too.
     """
-    if "inotify" in failure.messages:
+    if "inotify" in failure.messages or _SHM.search(failure.text):
         return None
     in_chain = re.search(
         r"^OSError: \[Errno 28\] No space left on device", failure.traceback, re.MULTILINE
@@ -106,15 +113,18 @@ def process_limit(failure: Failure) -> str | None:
 
 
 def read_only_input(failure: Failure) -> str | None:
-    """Evidence: the system refused to write (errors 30, 13, 1) at a path under /kaggle/input.
+    """Evidence: "read-only file system" at a path under /kaggle/input.
 
-    Not: the same refusal anywhere else.
+    Or "permission denied" there, at a line that writes.
+
+    Not: the same refusal anywhere else, nor a mounted file that was to be executed or read.
     """
-    path = failure.input_path()
-    refused = re.search(
-        r"\[Errno (?:30|13|1)\]|Read-only file system|Permission denied", failure.error_value
-    )
-    if path is None or not refused:
+    path, value = failure.input_path(), failure.error_value
+    if path is None:
+        return None
+    is_denied = "[Errno 13]" in value or "[Errno 1]" in value or "Permission denied" in value
+    is_writing = any(_WRITES.search(line) for line in failing_lines(failure.traceback))
+    if "Read-only file system" not in value and not (is_denied and is_writing):
         return None
     return f"{failure.where} writes to {path}, and /kaggle/input is read-only."
 

@@ -45,6 +45,11 @@ class Failure:
         """
         return f"{without_source(self.traceback)}\n{self.error_name}: {self.error_value}"
 
+    @property
+    def text(self) -> str:
+        """Everything: the traceback with the code that it quotes, and the exception's text."""
+        return f"{self.traceback}\n{self.error_name}: {self.error_value}"
+
     def input_path(self) -> str | None:
         """The first path in the exception's text that is under /kaggle/input, absolute."""
         match = _INPUT_PATH.search(self.error_value)

@@ -47,6 +47,7 @@ class Observed:
         finishes: How each cell ended, by index.
         running: Cell that was started and never finished, or None.
         last_start: Highest index of a started cell, or None.
+        first_start_s: When the first cell was started, or None.
         attempts: Names asked for, by cell (None: between cells), each once, sorted.
         samples: In order of time.
         cut: Cells whose output was cut, sorted.
@@ -64,6 +65,7 @@ class Observed:
     finishes: dict[int, CellFinished]
     running: int | None
     last_start: int | None
+    first_start_s: float | None
     attempts: dict[int | None, tuple[str, ...]]
     samples: tuple[Sample, ...]
     cut: tuple[int, ...]
@@ -103,6 +105,7 @@ def observe(events: Sequence[Event], facts: ExitFacts) -> Observed:
         finishes=finishes,
         running=open_starts[-1].cell if open_starts else None,
         last_start=max((event.cell for event in starts), default=None),
+        first_start_s=starts[0].time_s if starts else None,
         attempts=_attempts(events),
         samples=tuple(_all(events, Sample)),
         cut=tuple(sorted({event.cell for event in _all(events, OutputCut)})),

@@ -1,11 +1,41 @@
-"""The code of a notebook's cells: where a model's name may stand that a traceback cuts off."""
+"""What lies on this machine and helps to advise: the notebook's code, the files of an input."""
 
 from __future__ import annotations
 
 import json
+import os
+from itertools import islice
 from pathlib import Path
 
+from harness.kaggle.nearest import nearest
+
+_MOST_NAMES = 10_000
 _MOST_BYTES = 100 * 2**20
+
+
+def nearest_file(folder: Path, wanted: str) -> str | None:
+    """Find the path in a folder that is nearest to one that is not there.
+
+    Args:
+        folder: Of an attached source.
+        wanted: Path in it, with `/`.
+
+    Returns:
+        None where some part of the path has nothing near, or the path is there as it is.
+    """
+    found: list[str] = []
+    for part in wanted.split("/"):
+        try:
+            with os.scandir(folder.joinpath(*found)) as entries:
+                names = [entry.name for entry in islice(entries, _MOST_NAMES)]
+        except OSError:
+            return None
+        near = part if part in names else nearest(part, names, cutoff=0.7)
+        if near is None:
+            return None
+        found.append(near)
+    made = "/".join(found)
+    return made if made != wanted else None
 
 
 def cell_sources(notebook: Path) -> tuple[str, ...]:

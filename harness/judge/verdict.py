@@ -1,7 +1,7 @@
 """The judgement on one run: outcome in Kaggle's words, cause, evidence, and what to do next.
 
-Pure but for two files that it reads: the submission in the run's output, and the notebook, whose
-code may name what an exception does not.
+Pure but for what it reads: the submission in the run's output; the notebook, whose code may name
+what an exception does not; and names of files in an attached source, to suggest the right one.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ judge reads both. Standard library only: this file is mounted into the sandbox.
 none) or `none` (the CPU profile).
 """
 
+# ruff: noqa: E501 - cells are kept as people write them
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -788,6 +790,23 @@ CASES: tuple[Case, ...] = (
         "exception",
         """
         open("/proc/1/mem", "rb").read(1)
+    """,
+    ),
+    _case(
+        "shm_full",
+        "exception",
+        """
+        with open("/dev/shm/block", "wb") as file:
+            for _ in range(64):
+                file.write(bytes(2**20))
+    """,
+    ),
+    _case(
+        "run_from_input",
+        "exception",
+        """
+        import subprocess
+        subprocess.run(["/kaggle/input/competitions/toxic/tool.sh"], check=True)
     """,
     ),
     _case(

@@ -41,8 +41,9 @@ sys.path += {[path for path in os.environ.get("BORROWED", "").split(":") if path
 _BETWEEN = """
 import resource
 resource.setrlimit(resource.RLIMIT_NPROC, (resource.getrlimit(resource.RLIMIT_NPROC)[1],) * 2)
-for _each in os.scandir("/kaggle/working"):
-    shutil.rmtree(_each) if _each.is_dir() else os.unlink(_each)
+for _folder in ("/kaggle/working", "/dev/shm"):
+    for _each in os.scandir(_folder):
+        shutil.rmtree(_each) if _each.is_dir() else os.unlink(_each)
 """
 
 
@@ -57,7 +58,7 @@ def record() -> dict[str, object]:
     records = []
     for case, cell in zip(CASES, notebook.cells[1::2], strict=True):
         errors = [output for output in cell.outputs if output.output_type == "error"]
-        print(case.name, errors[-1].ename if errors else "NOTHING RAISED", file=sys.stderr)
+        sys.stderr.write(f"{case.name}: {errors[-1].ename if errors else 'nothing raised'}\n")
         if errors:
             text = _ESCAPE.sub("", "\n".join(errors[-1].traceback))
             for home in (sys.base_prefix, sys.base_prefix.replace("/root/", "~/")):
@@ -77,4 +78,4 @@ def record() -> dict[str, object]:
 
 if __name__ == "__main__":
     json.dump(record(), sys.stdout, indent=1, ensure_ascii=True)
-    print()
+    sys.stdout.write("\n")

@@ -251,7 +251,7 @@ def enabled_controllers(folder: Path) -> tuple[str, ...]:
             with suppress(OSError):
                 (folder / "cgroup.subtree_control").write_text(f"+{name}")
     handed = (_read(folder / "cgroup.subtree_control") or "").split()
-    return tuple(name for name in CONTROLLERS if name in handed or f"+{name}" in handed)
+    return tuple(name for name in CONTROLLERS if name in handed)
 
 
 def parse_counters(text: str) -> Mapping[str, int]:

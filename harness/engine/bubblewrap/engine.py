@@ -22,7 +22,7 @@ from harness.engine.bubblewrap.readback import Observed, observe
 from harness.engine.bubblewrap.scratch import Scratch, give_to, interpreter_mounts, make_scratch
 from harness.engine.extraction import extract_folder
 from harness.errors import EngineError, PrerequisiteError
-from harness.result import EnforcedLimit, Enforcement, ExitFacts
+from harness.result import ExitFacts
 from harness.spec import EngineName, RunSpec
 
 MAX_OUTPUT_FILES = 100_000
@@ -120,8 +120,8 @@ class BubblewrapEngine:
             memory_kills=facts.memory_kills,
             memory_peak_bytes=facts.memory_peak_bytes,
             wall_time_s=seen.wall_time_s,
-            stderr_tail=seen.stderr_tail,
-            limits=(*rows, _output_row(left_out)),
+            stderr_tail="\n".join(part for part in (seen.stderr_tail, *left_out) if part),
+            limits=rows,
         )
 
 
@@ -236,7 +236,7 @@ def _raise_if_it_never_ran(seen: Followed) -> None:
 
 
 def _take_files(spec: RunSpec, scratch: Scratch, folders: RunFolders) -> tuple[str, ...]:
-    """Take the notebook's and the runner's files out; return what was left out."""
+    """Take the notebook's and the runner's files out; return what was left out, as sentences."""
     output = extract_folder(
         scratch.working,
         folders.output,
@@ -246,7 +246,7 @@ def _take_files(spec: RunSpec, scratch: Scratch, folders: RunFolders) -> tuple[s
     extract_folder(
         scratch.out, folders.runner, max_bytes=MAX_RUNNER_BYTES, max_files=MAX_RUNNER_FILES
     )
-    return output.left_out
+    return tuple(f"Not kept of {runner.WORKING}: {sentence}" for sentence in output.left_out)
 
 
 def _leave_nothing(note: Leftover, group: Cgroup | None) -> None:
@@ -259,18 +259,6 @@ def _leave_nothing(note: Leftover, group: Cgroup | None) -> None:
         os.chown(note.scratch, os.geteuid(), os.getegid())
     if not any(note.scratch.iterdir()) and not any(path.exists() for path in note.cgroups):
         note.note.unlink(missing_ok=True)
-
-
-def _output_row(left_out: Sequence[str]) -> EnforcedLimit:
-    mechanism = "checked extraction, owned by the caller"
-    if left_out:
-        mechanism = f"{mechanism}; left out: {' '.join(left_out)}"
-    return EnforcedLimit(
-        name="output",
-        allowed="regular files and folders",
-        how=Enforcement.ENFORCED,
-        mechanism=mechanism,
-    )
 
 
 def _held(spec: RunSpec, found: Program, facts: _Facts, *, noexec: bool) -> limits.Held:

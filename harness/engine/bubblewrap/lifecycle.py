@@ -20,14 +20,17 @@ from harness.engine.base import OnEvent
 from harness.engine.bubblewrap.readback import children_of
 from harness.engine.runner import EventReader, Tail
 from harness.errors import EngineError
-from harness.events import CellStarted, Event, RunnerFailed, RunnerFinished
+from harness.events import CellStarted, Event, LimitReached, RunnerFailed, RunnerFinished
 from harness.spec import Limits
 
 START_S = 120.0
 """From the sandbox's start to the runner's first word."""
 
 MARGIN_S = 5.0
-"""From the runner's own hard stop to ours: it renders the notebook in between."""
+"""From the runner's own hard stop to ours."""
+
+SAVE_S = 60.0
+"""For a runner that has said which limit was reached: it renders what there is of the notebook."""
 
 END_S = 5.0
 _PR_SET_CHILD_SUBREAPER = 36
@@ -124,6 +127,9 @@ class Sandbox:
                 self._hear_first(event)
             self._seen.events += 1
             on_event(event)
+            if isinstance(event, LimitReached):
+                saved = time.monotonic() + self.limits.grace_s + SAVE_S
+                self._deadline = max(self._deadline, saved)
             if isinstance(event, CellStarted) and not self._running:
                 self._running = True
                 self.when_running(self._child().pid)

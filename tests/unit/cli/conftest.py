@@ -7,12 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 
+import harness.cli.mirror
+import harness.cli.stage
 import harness.engine.select
 import harness.verify
 from harness.cli.main import main
 from harness.config import Host
+from harness.engine.base import Plan
 from harness.events import CellFinished, CellStarted, Event, RunnerStarted
 from harness.result import (
     Cause,
@@ -108,6 +112,7 @@ class CommandLine:
         self.folder = folder
         self.results: dict[str, RunResult | BaseException] = {}
         self.specs: list[RunSpec] = []
+        self.host = HOST
         self._capsys = capsys
 
     def notebook(self, name: str = "nb.ipynb") -> Path:
@@ -145,6 +150,45 @@ def command(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     line = CommandLine(tmp_path, capsys)
-    monkeypatch.setattr(harness.engine.select, "probe_host", lambda *_, **__: HOST)
+    monkeypatch.setattr(harness.engine.select, "probe_host", lambda *_, **__: line.host)
     monkeypatch.setattr(harness.verify, "verify_notebook", line.verify_notebook)
     return line
+
+
+@pytest.fixture
+def result() -> Callable[..., RunResult]:
+    return make_result
+
+
+@pytest.fixture
+def _plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Plan(
+        command=["bwrap", "--unshare-all", "a b"],
+        mounts=[("/mirror", "/opt/mirror")],
+        limits={"memory": "cgroup"},
+        environment={"KAGGLE_KERNEL_RUN_TYPE": "Batch"},
+    )
+
+    class Planner:
+        def plan(self, _spec: RunSpec) -> Plan:
+            return made
+
+    monkeypatch.setattr(harness.engine.select, "make_engine", lambda _spec: Planner())
+
+
+@pytest.fixture
+def other_commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """Stand in for the commands that `--setup` calls, and list their calls."""
+    calls: list[tuple[str, bool]] = []
+
+    def stand_in(name: str) -> click.Command:
+        @click.command(name)
+        @click.option("-q", "--quiet", is_flag=True)
+        def run(*, quiet: bool) -> None:
+            calls.append((name, quiet))
+
+        return run
+
+    monkeypatch.setattr(harness.cli.mirror, "mirror", stand_in("mirror"))
+    monkeypatch.setattr(harness.cli.stage, "stage", stand_in("stage"))
+    return calls

@@ -51,7 +51,9 @@ class TestLocks(Locks):
         assert "index" not in plain
 
     def test_torch_admits_both_builds(self) -> None:
-        cpu = re.findall(r"sha256:([0-9a-f]{64})", (TOP / mirror.CPU_LOCK).read_text())
+        cpu = re.findall(
+            r"^# sha256:([0-9a-f]{64})$", (TOP / "mirror.in").read_text(), re.MULTILINE
+        )
         entry = (
             (TOP / mirror.PACKAGES_LOCK).read_text().split("\ntorch==2.13.0 ")[1].split("\n\n")[0]
         )
@@ -59,7 +61,6 @@ class TestLocks(Locks):
         assert len(cpu) == 1
         assert cpu[0] in hashes
         assert len(hashes) > 20
-        assert cpu[0] in (TOP / "mirror.in").read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +91,7 @@ class Pip:
         self.calls: list[str] = []
         self.fails = fails
         self.torch_cuda = torch_cuda
+        self.torch_line = ""
 
     def streaming(self, command: list[str]) -> int:
         return self.run(command).code
@@ -97,6 +99,8 @@ class Pip:
     def run(self, command: list[object], **_: object) -> process.Completed:
         text = " ".join(map(str, command))
         self.calls.append(text)
+        if text.endswith("torch-cpu.txt"):
+            self.torch_line = Path(str(command[-1])).read_text()
         failed = bool(self.fails) and self.fails in text
         if " venv " in text and not failed:
             make_environment(Path(str(command[-1])), torch_cuda=self.torch_cuda)
@@ -138,9 +142,10 @@ def test_it_is_made_once(cache: Path, pip: Callable[..., Pip]) -> None:
     )
     assert [each for each in it.calls if " venv " in each] == it.calls[:1]
     installs = [each for each in it.calls if " install " in each]
-    assert [each.rpartition("/")[2] for each in installs] == ["mirror-cpu.lock", "mirror.lock"]
+    assert [each.rpartition("/")[2] for each in installs] == ["torch-cpu.txt", "mirror.lock"]
     assert all("--require-hashes" in each and "--no-deps" in each for each in installs)
     assert any("2.0 GB" in each for each in said)
+    assert it.torch_line.startswith("torch==2.13.0+cpu --hash=sha256:")
     assert (cache / "kaggle-harness" / "mirrors" / "CACHEDIR.TAG").is_file()
 
 
@@ -158,7 +163,7 @@ def test_scripts_are_made_fit_for_the_sandbox(pip: Callable[..., Pip]) -> None:
 
 
 def test_without_a_cpu_build_the_index_decides(pip: Callable[..., Pip]) -> None:
-    it = pip(fails="mirror-cpu.lock", torch_cuda="'13.0'")
+    it = pip(fails="torch-cpu.txt", torch_cuda="'13.0'")
     mirror.build()
     assert it.called("mirror-cuda.lock")
 
@@ -212,7 +217,7 @@ def test_another_lock_gets_another_mirror(
 ) -> None:
     pip()
     first = mirror.build()
-    for name in (mirror.PACKAGES_LOCK, mirror.CPU_LOCK, mirror.CUDA_LOCK):
+    for name in (mirror.PACKAGES_LOCK, mirror.CUDA_LOCK):
         (tmp_path / name).write_text("other")
     monkeypatch.setattr(mirror, "lock_folder", lambda: tmp_path)
     assert mirror.locate() is None

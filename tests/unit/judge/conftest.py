@@ -26,9 +26,7 @@ def _spec(tmp_path, *, gpus=(0, 0), competition=None, sample=None, **changes):
             disk_bytes=20 * 2**30,
             shm_bytes=2**26,
         ),
-        submission=Submission(
-            file_name="submission.csv", competition=competition, sample=sample
-        ),
+        submission=Submission(file_name="submission.csv", competition=competition, sample=sample),
         engine=EngineName.BUBBLEWRAP,
         mirror=Path("/opt/mirror"),
         runs=tmp_path / "runs",
@@ -63,9 +61,7 @@ def make_run():
         events = [RunnerStarted(time_s=0.1, cells=6, python="3.11.7", packages={}, gpus=gpus)]
         for cell in range(ok):
             events.append(CellStarted(time_s=1.0 + cell, cell=cell))
-            events.append(
-                CellFinished(time_s=1.5 + cell, cell=cell, status="ok", wall_time_s=0.5)
-            )
+            events.append(CellFinished(time_s=1.5 + cell, cell=cell, status="ok", wall_time_s=0.5))
         events.extend(tail)
         if finish is not None:
             events.append(RunnerFinished(time_s=30.0, status=finish, **finished))

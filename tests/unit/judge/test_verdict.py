@@ -111,7 +111,13 @@ def test_warnings_of_a_pass(judged, make_run):
         leftovers=2,
     )
     text = "\n".join(judged(events).warnings)
-    for words in ("Cell 1 printed more", "Skipped", "Memory came near", "working came near", "2 pr"):
+    for words in (
+        "Cell 1 printed more",
+        "Skipped",
+        "Memory came near",
+        "working came near",
+        "2 pr",
+    ):
         assert words in text
 
 
@@ -180,11 +186,18 @@ def test_a_sandbox_that_died_with_the_counter_up_is_memory(judged, make_run):
 
 @pytest.mark.parametrize(
     ("processes", "cause"),
-    [((1, 1), Cause.KERNEL_MEMORY), ((1, 3), Cause.CHILD_MEMORY), ((), Cause.KERNEL_MEMORY)],
+    [
+        ({0.3: 1, 0.9: 3, 11.0: 3}, Cause.KERNEL_MEMORY),  # at first it was still starting
+        ({0.9: 3, 11.0: 4}, Cause.CHILD_MEMORY),
+        ({0.9: 3, 10.5: 4, 11.0: 3}, Cause.KERNEL_MEMORY),  # the child is gone
+        ({10.5: 3, 11.0: 4}, Cause.CHILD_MEMORY),
+        ({}, Cause.KERNEL_MEMORY),
+    ],
 )
 def test_watched_memory_blames_a_child_only_when_there_was_one(judged, make_run, processes, cause):
-    samples = [sample(count, time_s=2.0 + at) for at, count in enumerate(processes)]
-    events = make_run(start(2), *samples, reached("memory"), finish="stopped")
+    samples = [sample(count, time_s=time_s) for time_s, count in processes.items()]
+    after = sample(0, time_s=20.0)
+    events = make_run(start(2), *samples, after, reached("memory"), finish="stopped")
     assert said(judged(events)) == (Outcome.EXCEEDED_ALLOWED_COMPUTE, cause, 2)
 
 
