@@ -60,6 +60,8 @@ def main(arguments: list[str]) -> int:
     asked = _parse(arguments)
     job = Path("/run/job.json")
     job.write_text(json.dumps(job_of(asked, dict(os.environ))), encoding="utf-8")
+    # By the runner's own uid: its folder is one that nobody else may write to, root included.
+    subprocess.run((*_AS_RUNNER, "mkdir", "--mode", "755", str(asked.out)), check=True)
     shutil.copyfile(asked.notebook, asked.working / "__notebook__.ipynb")
     runner = subprocess.Popen(
         (*_AS_RUNNER, sys.executable, "-I", "-B", "-X", "utf8", str(MAIN), str(job)),

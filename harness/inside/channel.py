@@ -25,6 +25,7 @@ class Channel:
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._closed = False
+        self._watching = False
         self.host_gone = threading.Event()
         self.when_gone: Callable[[], None] | None = None
 
@@ -62,7 +63,10 @@ class Channel:
             self.host_gone.set()
 
     def watch_host(self) -> None:
-        """Watch standard input from a thread of its own."""
+        """Watch standard input from a thread of its own; calling it again does nothing."""
+        if self._watching:
+            return
+        self._watching = True
 
         def watch() -> None:
             while os.read(_HOST_FD, 4096):

@@ -28,6 +28,7 @@ _LARGEST_MESSAGE = 2**30
 _LARGEST_COMM = 2**20
 _RECONNECT_MS = 5
 _BATCH = 200
+_COPIED_BYTES = 2**16
 _NUDGE_S = 0.5
 
 
@@ -39,7 +40,7 @@ class MessageChannel:
         self._plain = zmq.Socket.shadow(socket.underlying)
         self._session = session
         self._accept = accept
-        self._waiting: deque[list[bytes]] = deque()
+        self._accepted: deque[Message] = deque()
 
     async def get_msg(self, timeout: float | None = None) -> Message:
         """Return the next message that passes the filter.
@@ -55,24 +56,28 @@ class MessageChannel:
             raise Empty from None
 
     async def _next(self) -> Message:
-        while True:
-            while self._waiting:
-                raw = split_message(self._waiting.popleft())
-                message = None if raw is None else self._accept(raw)
-                if message is not None:
-                    return message
-            self._waiting.append(await self._socket.recv_multipart())
+        while not self._accepted:
+            self._take(await self._socket.recv_multipart(copy=False))
             if not self._take_batch():
                 # A flood of which nothing is kept must not keep the rest of the loop from running.
                 await asyncio.sleep(0)
+        return self._accepted.popleft()
 
     def _take_batch(self) -> bool:
-        """Take what has arrived without a detour by the loop; False when there is more."""
+        """Take what has arrived without a detour by the loop; False when there may be more."""
         with contextlib.suppress(zmq.Again):
             for _ in range(_BATCH):
-                self._waiting.append(self._plain.recv_multipart(zmq.NOBLOCK))
+                self._take(self._plain.recv_multipart(zmq.NOBLOCK, copy=False))
             return False
         return True
+
+    def _take(self, frames: list[zmq.Frame]) -> None:
+        # A large part is not copied: most of it will be dropped.
+        parts = [frame.bytes if len(frame) <= _COPIED_BYTES else frame.buffer for frame in frames]
+        raw = split_message(parts)
+        message = None if raw is None else self._accept(raw)
+        if message is not None:
+            self._accepted.append(message)
 
     def send(self, message: Message) -> None:
         """Send a message.

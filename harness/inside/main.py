@@ -13,14 +13,13 @@ import sys
 import traceback
 from pathlib import Path
 
-MAIN = Path(__file__).resolve()
-sys.path.insert(0, str(MAIN.parents[2]))  # the folder that holds the package `harness`
+# The folder that holds the package `harness`.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from harness.inside.channel import Channel  # noqa: E402 - the line above makes it importable
-from harness.inside.job import Job, read_job  # noqa: E402
-from harness.inside.kernel import KernelProcess  # noqa: E402
+from harness.inside.channel import Channel
+from harness.inside.job import Job, read_job
+from harness.inside.kernel import KernelProcess
 
-_RENDER = "--render"
 _SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 # Those that cannot be ignored, the one that tells of our children's end, and our own faults, which
 # no init passes on.
@@ -32,17 +31,13 @@ _NOT_IGNORED = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job in the file that the first argument names, or render its page."""
-    if arguments[0] == _RENDER:
-        from harness.inside.render import render_main  # noqa: PLC0415
-
-        return render_main(Path(arguments[1]))
+    """Run the job in the file that the first argument names."""
     channel = Channel()
-    channel.watch_host()
     try:
         run_job(read_job(Path(arguments[0])), channel)
     except Exception:  # noqa: BLE001 - whatever it is, the host has to hear of it
         report_failure(channel, traceback.format_exc())
+        channel.watch_host()
     channel.host_gone.wait()  # the host closes our input when it has fetched the files
     return 0
 
@@ -53,12 +48,13 @@ def run_job(job: Job, channel: Channel) -> None:
         # What the notebook leaves behind becomes our child, so that it can be found and ended.
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     kernel = KernelProcess(job)
+    channel.watch_host()
     # The notebook can signal the sandbox's init, which passes signals on to us.
     for number in signal.valid_signals() - _NOT_IGNORED:
         signal.signal(number, signal.SIG_IGN)
     from harness.inside.run import Run  # noqa: PLC0415 - the kernel starts meanwhile
 
-    run = Run(job, channel, kernel, MAIN)
+    run = Run(job, channel, kernel)
     try:
         run.execute()
     except Exception:

@@ -62,7 +62,7 @@ class Gauge:
             memory = cgroup.memory()
         except (OSError, KeyError):
             return None
-        own = [os.getpid(), *self._population.helpers]
+        own = self._population.own()
         runner = sum(process_memory(read_text(f"/proc/{p}/status")).anonymous_bytes for p in own)
         return max(0, memory.used_bytes - runner), memory.cache_bytes
 

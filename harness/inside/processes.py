@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 _ATTEMPTS = 50
@@ -94,12 +94,17 @@ def descendants(pid: int, processes: Mapping[int, ProcessState]) -> set[int]:
 
 
 class Population:
-    """The notebook's processes: all but the runner's own."""
+    """The notebook's processes: all but the runner's own.
+
+    Attributes:
+        helper: Returns the pid of the runner's helper, which is no process of the notebook, and
+            neither is what it started.
+    """
 
     def __init__(self, *, sole: bool) -> None:
         self._sole = sole
         self._me = os.getpid()
-        self.helpers: set[int] = set()
+        self.helper: Callable[[], int] | None = None
 
     def alive(self) -> list[ProcessState]:
         """Return the notebook's processes that have not ended."""
@@ -107,8 +112,18 @@ class Population:
         # In a sandbox all but process 1, its init, which is no part of the notebook.
         everyone = set(processes) - {1, self._me}
         mine = everyone if self._sole else descendants(self._me, processes)
-        mine -= self.helpers
+        mine -= self._helpers(processes)
         return [processes[pid] for pid in mine if processes[pid].state not in "ZX"]
+
+    def own(self) -> set[int]:
+        """Return the pids of the runner and of its helper, with what is around the helper."""
+        return {self._me} | self._helpers(all_processes())
+
+    def _helpers(self, processes: Mapping[int, ProcessState]) -> set[int]:
+        if self.helper is None:
+            return set()
+        pid = self.helper()
+        return {pid} | descendants(pid, processes)
 
     def end(self) -> None:
         """Kill every process of the notebook.
@@ -119,7 +134,7 @@ class Population:
         for attempt in range(_ATTEMPTS):
             if self._sole and attempt >= _ATTEMPTS_ONE_BY_ONE:
                 # A fork bomb outruns a list. This reaches every process of the namespace but its
-                # init and the caller; the runner's helpers too, which is why it comes second.
+                # init and the caller; the runner's helper too, which is why it comes second.
                 _kill(-1)
             alive = self.alive()
             if not alive:

@@ -12,7 +12,6 @@ import os
 import sys
 import threading
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.events import (
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
 _STDERR_CHARACTERS = 8_000
 _NAMES_REPORTED = 1_000
 _PAGE_S = 120.0
+_VICTIM_ENDS_S = 0.5
 _PAGE_AFTER_GRACE_S = 0.7
 _INFRASTRUCTURE = ("bwrap",)
 LOG = "log.json"
@@ -75,7 +75,7 @@ class Run:
         progress: Where the run is.
     """
 
-    def __init__(self, job: Job, channel: Channel, kernel: KernelProcess, main: Path) -> None:
+    def __init__(self, job: Job, channel: Channel, kernel: KernelProcess) -> None:
         self.job = job
         self.channel = channel
         self.kernel = kernel
@@ -83,8 +83,8 @@ class Run:
         self._lock = threading.Lock()
         self._names: set[tuple[str, int | None]] = set()
         self._population = Population(sole=job.sole)
-        self._renderer = render.Renderer(main, job.out)
-        self._population.helpers.add(self._renderer.pid)
+        self._renderer = render.Renderer(job.kernel_prefix, job.out, job.working)
+        self._population.helper = self._helper
         self._log = Log(job.out / LOG)
         self._cgroup = cgroup.own_cgroup() if job.sole else None
         self._disk = DiskWatch(job.working, job.disk_bytes, self._disk_full)
@@ -159,6 +159,9 @@ class Run:
             return  # as agreed: it has fetched the files
         self._population.end()
         os._exit(1)
+
+    def _helper(self) -> int:
+        return self._renderer.process.pid
 
     def end_processes(self) -> int:
         """End every process of the notebook and return how many it had left behind."""
@@ -269,7 +272,8 @@ class Run:
         self.channel.send(
             MemoryKill(time_s=self.channel.now_s, killed=killed, cell=self.progress.cell)
         )
-        if not self.kernel.exited.is_set():
+        # The victim's pages are freed before its end shows: a moment tells kernel from child.
+        if not self.kernel.exited.wait(_VICTIM_ENDS_S):
             with self._lock:
                 self.progress.stopped_by = self.progress.stopped_by or "memory_kill"
         self._population.end()

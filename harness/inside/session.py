@@ -18,6 +18,7 @@ from harness.inside.execution import CellRunner, KernelSpeechError
 from harness.inside.log import Log
 from harness.inside.outputs import OutputBudget, is_forgiven
 from harness.inside.reading import Notebook
+from harness.inside.sealing import seal_imports
 from harness.inside.writer import NotebookWriter
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Session:
                 + self._run.kernel.stderr_tail(4_000)
             ) from error
         self._notebook.metadata["language_info"] = reply["content"].get("language_info", {})
+        seal_imports()
         autosave = asyncio.ensure_future(self._autosave())
         try:
             return await self._run_cells()
@@ -248,9 +250,11 @@ class Session:
         Handlers that the notebook registered with atexit run meanwhile, and may write files.
         """
         self._connection.request_shutdown()
-        exited = self._run.kernel.exited
-        loop = asyncio.get_running_loop()
-        if await loop.run_in_executor(None, exited.wait, _SHUTDOWN_HALF_S):
-            return
-        self._run.kernel.signal(signal.SIGTERM)
-        await loop.run_in_executor(None, exited.wait, _SHUTDOWN_HALF_S)
+        if not await self._has_ended(_SHUTDOWN_HALF_S):
+            self._run.kernel.signal(signal.SIGTERM)
+            await self._has_ended(_SHUTDOWN_HALF_S)
+
+    async def _has_ended(self, patience_s: float) -> bool:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._cells.kernel_gone.wait(), patience_s)
+        return self._cells.kernel_gone.is_set()

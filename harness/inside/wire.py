@@ -14,6 +14,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+Part = bytes | memoryview
+
 _DELIMITER = b"<IDS|MSG>"
 _HEADER_BYTES = 2**20
 PARSED_BYTES = 64 * 2**20
@@ -41,9 +43,9 @@ class RawMessage:
     parent_id: str
     header: dict[str, Any]
     parent_header: dict[str, Any]
-    metadata: bytes
-    content: bytes
-    buffers: list[bytes]
+    metadata: Part
+    content: Part
+    buffers: list[Part]
 
     @property
     def size(self) -> int:
@@ -51,7 +53,7 @@ class RawMessage:
         return len(self.content) + sum(len(buffer) for buffer in self.buffers)
 
 
-def split_message(frames: list[bytes]) -> RawMessage | None:
+def split_message(frames: list[Part]) -> RawMessage | None:
     """Take a message's frames apart; None when it is malformed."""
     try:
         start = frames.index(_DELIMITER) + 2  # after the delimiter comes the signature
@@ -106,14 +108,14 @@ def parse_reply(raw: RawMessage) -> dict[str, Any] | None:
     return parse_message(raw, content)
 
 
-def outline_error(content: bytes) -> dict[str, Any]:
+def outline_error(content: Part) -> dict[str, Any]:
     """Make the content of an error that is too large to be parsed: its class and no more."""
     match = _ENAME.search(content)
     name = match[1].decode("ascii", "replace") if match else "Error"
     return {"ename": name, "evalue": "(text too long)", "traceback": []}
 
 
-def stream_start(content: bytes, characters: int) -> tuple[str, str] | None:
+def stream_start(content: Part, characters: int) -> tuple[str, str] | None:
     """Read the first characters of a stream message without parsing all of it.
 
     Args:
@@ -125,7 +127,7 @@ def stream_start(content: bytes, characters: int) -> tuple[str, str] | None:
     """
     # Cut anywhere in the text and close the string: some cut of the next few is not in the middle
     # of an escape sequence.
-    start = content[: 64 + _LONGEST_ESCAPE * characters].decode("utf-8", "ignore")
+    start = bytes(content[: 64 + _LONGEST_ESCAPE * characters]).decode("utf-8", "ignore")
     if not _NAME.match(start.lstrip("{ ")):
         return None
     for back in range(2 * _LONGEST_ESCAPE):
@@ -137,9 +139,9 @@ def stream_start(content: bytes, characters: int) -> tuple[str, str] | None:
     return None
 
 
-def _parsed_object(text: bytes) -> dict[str, Any] | None:
+def _parsed_object(text: Part) -> dict[str, Any] | None:
     try:
-        parsed = json.loads(text)
+        parsed = json.loads(bytes(text))
     except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) else None

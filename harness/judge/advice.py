@@ -97,10 +97,10 @@ def _process_limit(case: Case) -> str:
 
 
 def _exception(case: Case) -> str:
-    text = case.ending.failure.messages if case.ending.failure is not None else ""
-    if "insufficient shared memory" in text or "Bus error" in text:
+    text = case.ending.failure.text if case.ending.failure is not None else ""
+    if any(words in text for words in ("shared memory", "Bus error", "dev/shm/")):
         size = format_size(case.spec.limits.shm_bytes)
-        return f"Use fewer DataLoader workers in {case.cell}: /dev/shm holds {size}."
+        return f"Put less into /dev/shm in {case.cell} (fewer DataLoader workers): it holds {size}."
     if "MemoryError" in text or "OutOfMemoryError" in text:
         return f"Ask for less memory at once in {case.cell}."
     return f"Correct {case.cell}; its traceback is in __notebook__.ipynb of the run folder."

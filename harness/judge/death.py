@@ -38,6 +38,14 @@ _FATAL = frozenset(
         signal.SIGSYS,
     }
 )
+# What every kernel says when it starts. Source: ipykernel 6.17.1 and debugpy 1.8, read 2026-11.
+_GREETING = re.compile(
+    r"^(?:[\d.]+s - .*|NOTE: When using the `ipython kernel` entry point, .*"
+    r"|To exit, you will have to explicitly quit this process, .*|\"quit\" from a client, or .*"
+    r"|To read more about this, see .*|To connect another client to this kernel, use:"
+    r"|\s*--existing .*)$",
+    re.MULTILINE,
+)
 # libgomp, OpenBLAS and C++ say this when clone answers EAGAIN, and then end the process.
 _NO_THREADS = re.compile(
     r"(?:hread creation failed|pthread_create\w*|\bfork\b|std::system_error)[\s\S]{0,200}?"
@@ -58,7 +66,7 @@ def cause_of_death(
         Cause, summary, evidence.
     """
     where = "Between cells" if died.cell is None else f"During cell {died.cell}"
-    tail = plain(died.stderr_tail).strip()
+    tail = _GREETING.sub("", plain(died.stderr_tail)).strip()
     ended_by = _signal_of(died)
     evidence = [_observed(died)]
     if tail:

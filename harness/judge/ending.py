@@ -15,6 +15,7 @@ from harness.events import LimitReached
 from harness.judge.death import cause_of_death
 from harness.judge.exceptions import classify
 from harness.judge.failure import Failure
+from harness.judge.frames import cell_failing_lines
 from harness.judge.observed import Observed
 from harness.result import Cause, Outcome
 from harness.spec import RunSpec
@@ -30,7 +31,7 @@ _INVALID = {
     "not_json": "The notebook file is not JSON.",
     "not_utf8": "The notebook file is not UTF-8.",
     "not_a_notebook": "The file is JSON but not a notebook.",
-    "no_kernel": "The notebook names no kernel.",
+    "no_kernel": "The notebook names no kernel that can be started.",
 }
 
 
@@ -144,7 +145,7 @@ def _memory(seen: Observed) -> Ending | None:
     kills, reached = seen.memory_kills or 0, seen.limits.get("memory")
     if not kills and reached is None:
         return None
-    in_child = not _kernel_was_killed(seen) and (bool(kills) or _had_children(seen, reached))
+    in_child = _was_in_child(seen, reached)
     cell = seen.kill_cell if kills else None
     cell = cell if cell is not None else (reached.cell if reached is not None else None)
     cell = cell if cell is not None else seen.blamed
@@ -168,24 +169,34 @@ def _memory(seen: Observed) -> Ending | None:
     )
 
 
-def _kernel_was_killed(seen: Observed) -> bool:
-    """Whether the kernel is among the killed: it died by SIGKILL, and we did not end it."""
-    died = seen.died
-    if died is None:
-        return False
-    return died.signal == signal.SIGKILL or died.exit_code == 128 + signal.SIGKILL
+def _was_in_child(seen: Observed, reached: LimitReached | None) -> bool:
+    """Whether another process than the kernel is to blame, by the best evidence there is."""
+    died, finished = seen.died, seen.finished
+    if died is not None:
+        # Killed, or gone for a reason of its own while the killer took somebody else?
+        was_killed = died.signal == signal.SIGKILL or died.exit_code == 128 + signal.SIGKILL
+        return bool(seen.memory_kills) and not was_killed
+    if seen.memory_kills and finished is not None and finished.status != "stopped":
+        return True  # the kernel lived on and came to an end of its own
+    had_children = _had_children(seen, reached)
+    return bool(seen.memory_kills) if had_children is None else had_children
 
 
-def _had_children(seen: Observed, reached: LimitReached | None) -> bool:
-    """Whether more processes ran at the limit than before the first cell, or at least later."""
-    end_s = float("inf") if reached is None else reached.time_s
-    before = [sample for sample in seen.samples if sample.time_s <= end_s]
-    start_s = seen.first_start_s
-    quiet = [each for each in before if start_s is not None and each.time_s <= start_s]
-    if not before:
-        return False
-    baseline = quiet[-1].processes if quiet else min(sample.processes for sample in before)
-    return before[-1].processes > baseline
+def _had_children(seen: Observed, reached: LimitReached | None) -> bool | None:
+    """Whether more processes ran just before the end than before the first cell.
+
+    Returns:
+        None where there is no sample between the two.
+    """
+    ends = [reached.time_s if reached is not None else None, seen.kill_s]
+    end_s = min((each for each in ends if each is not None), default=float("inf"))
+    start_s = seen.first_start_s if seen.first_start_s is not None else float("inf")
+    before = [sample for sample in seen.samples if sample.time_s <= start_s]
+    during = [sample for sample in seen.samples if start_s < sample.time_s <= end_s]
+    if not during:
+        return None
+    counts = [sample.processes for sample in during]
+    return counts[-1] > (before[-1].processes if before else min(counts))
 
 
 def _disk(seen: Observed) -> Ending | None:
@@ -248,22 +259,25 @@ def _exception(spec: RunSpec, seen: Observed, sources: Sequence[str]) -> Ending 
     if seen.finished is None or seen.finished.status != "failed":
         return None
     failure = _failure(spec, seen, sources)
-    cause, evidence = classify(failure)
-    said = one_line(f"{failure.error_name}: {failure.error_value}".rstrip(": "))
-    more = []
-    if shown := _why_shown(seen, failure):
-        more.append(shown)
-        cause = Cause.ERROR_OUTPUT if cause is Cause.EXCEPTION else cause
-    if said not in evidence:
-        more.insert(0, f"The exception: {said}")
+    cause, summary = classify(failure)
+    evidence = [
+        one_line(f"The exception: {failure.error_name}: {failure.error_value}".rstrip(": "))
+    ]
+    if line := next(reversed(cell_failing_lines(failure.traceback)), ""):
+        evidence.append(f"At the line: {one_line(line)}")
     if failure.asked:
-        more.append(f"Names looked up during the cell: {', '.join(failure.asked)}.")
+        evidence.append(f"Names looked up during the cell: {', '.join(failure.asked)}.")
+    if shown := _why_shown(seen, failure):
+        if cause is Cause.EXCEPTION:
+            cause, summary = Cause.ERROR_OUTPUT, shown
+        else:
+            evidence.append(_sentence(shown))
     return Ending(
         outcome=_outcome_of_exception(spec, cause),
         cause=cause,
         cell=failure.cell,
-        summary=_sentence(evidence if cause is not Cause.ERROR_OUTPUT else more[-1]),
-        evidence=tuple(_sentence(each) for each in (evidence, *more)),
+        summary=_sentence(summary),
+        evidence=tuple(evidence),
         failure=failure,
     )
 

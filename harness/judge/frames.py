@@ -38,6 +38,12 @@ def failing_lines(traceback: str) -> tuple[str, ...]:
     return tuple((match["code"] or "").strip() for match in found if match and match["arrow"])
 
 
+def cell_failing_lines(traceback: str) -> tuple[str, ...]:
+    """Lines at an arrow that belong to the notebook's own cells, outermost first."""
+    own = {line.strip() for line in cell_lines(traceback)}
+    return tuple(line for line in failing_lines(traceback) if line in own)
+
+
 def without_source(traceback: str) -> str:
     """The traceback less the code that it quotes, which names errors that it only handles."""
     lines = traceback.splitlines()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.judge.failure import Failure
-from harness.judge.frames import cell_lines, failing_lines, passes_through
+from harness.judge.frames import cell_failing_lines, cell_lines, passes_through
 
 _HUB_PACKAGES = (
     "huggingface_hub",
@@ -107,19 +107,13 @@ def model_of(failure: Failure) -> str | None:
     for pattern in _ID_IN_VALUE:
         if match := pattern.search(failure.error_value) or pattern.search(failure.traceback):
             return _clean(match.group(1))
-    line = next(iter(failing_lines_of_cell(failure)), "")
+    line = next(iter(cell_failing_lines(failure.traceback)), "")
     shown = "\n".join(cell_lines(failure.traceback))
     cell = failure.sources[-1] if failure.sources else ""
     for code in (line, shown, cell):
         if found := _model_in(code, "\n".join((*failure.sources, shown))):
             return found
     return None
-
-
-def failing_lines_of_cell(failure: Failure) -> tuple[str, ...]:
-    """Lines at an arrow that belong to the notebook's own cells."""
-    own = {line.strip() for line in cell_lines(failure.traceback)}
-    return tuple(line for line in failing_lines(failure.traceback) if line in own)
 
 
 def _model_in(code: str, everything: str) -> str | None:

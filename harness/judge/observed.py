@@ -43,7 +43,8 @@ class Observed:
         died: The kernel's process is gone by itself.
         limits: Limits that the runner stopped the run for, by name.
         memory_kills: Highest of all counters of the memory killer; None when none could be read.
-        kill_cell: Cell during which the counter was seen to rise.
+        kill_cell: Cell during which the counter was first seen to rise.
+        kill_s: When that was, or None.
         finishes: How each cell ended, by index.
         running: Cell that was started and never finished, or None.
         last_start: Highest index of a started cell, or None.
@@ -62,6 +63,7 @@ class Observed:
     limits: dict[str, LimitReached]
     memory_kills: int | None
     kill_cell: int | None
+    kill_s: float | None
     finishes: dict[int, CellFinished]
     running: int | None
     last_start: int | None
@@ -86,7 +88,7 @@ class Observed:
 def observe(events: Sequence[Event], facts: ExitFacts) -> Observed:
     """Gather what was seen."""
     finished = _first(events, RunnerFinished)
-    kills = _all(events, MemoryKill)
+    kills = [event for event in _all(events, MemoryKill) if event.killed > 0]
     finishes = {event.cell: event for event in _all(events, CellFinished)}
     starts = _all(events, CellStarted)
     open_starts = [event for event in starts if event.cell not in finishes]
@@ -101,7 +103,8 @@ def observe(events: Sequence[Event], facts: ExitFacts) -> Observed:
         died=_first(events, KernelDied),
         limits=limits,
         memory_kills=_highest_counter(kills, finished, facts),
-        kill_cell=next((event.cell for event in kills if event.killed > 0), None),
+        kill_cell=kills[0].cell if kills else None,
+        kill_s=kills[0].time_s if kills else None,
         finishes=finishes,
         running=open_starts[-1].cell if open_starts else None,
         last_start=max((event.cell for event in starts), default=None),

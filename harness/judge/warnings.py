@@ -58,7 +58,7 @@ def _near_limits(spec: RunSpec, seen: Observed, cause: Cause) -> Iterator[str]:
     if cause is Cause.DISK_FULL and "disk" not in seen.limits and disk < limits.disk_bytes / 2:
         yield (
             f"/kaggle/working held only {format_size(disk)} of {format_size(limits.disk_bytes)}: "
-            "another file system was full, /dev/shm, /tmp or this machine's own disk."
+            "another file system was full, /tmp or this machine's own disk."
         )
 
 
@@ -79,7 +79,7 @@ def _cells(seen: Observed) -> Iterator[str]:
 
 def _after_the_end(seen: Observed) -> Iterator[str]:
     finished = seen.finished
-    if finished is None:
+    if finished is None or seen.refused is not None:
         return
     if finished.leftovers:
         yield f"{finished.leftovers} process(es) were still running at the end and were ended."

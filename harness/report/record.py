@@ -34,7 +34,9 @@ class _Record(BaseModel):
 class LimitRecord(_Record):
     """One limit, and how it was kept."""
 
-    name: str = Field(description="wall_time, memory, cpus, disk, shm, processes, network, inputs.")
+    name: str = Field(
+        description="wall_time, memory, cpus, disk, shm, processes, network, inputs, ..."
+    )
     allowed: str = Field(description="For a person, e.g. 29.0 GiB.")
     how: Enforcement = Field(description="Whether it was kept, and how far that can be trusted.")
     mechanism: str = Field(description="What kept it, e.g. a file of the cgroup read back.")

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from harness.events import CellFinished, RunnerFinished, encode
-from tests.contract.running import Bench
+from tests.contract.running import Bench, Ran
 
 LOUD = "raise ValueError('the true end')"
 
@@ -115,6 +115,18 @@ for path in glob.glob("/kaggle/working/*") + glob.glob("/tmp/*"):
         pass
 os.symlink("/etc/passwd", "/kaggle/working/__notebook__.ipynb")
 """
+LEAVE = """
+import os, socket
+os.symlink("/etc/passwd", "link")
+os.symlink("/", "folder_link")
+os.mkfifo("pipe")
+server = socket.socket(socket.AF_UNIX); server.bind("socket")
+os.makedirs("shut/in"); open("shut/in/file", "w").write("kept"); os.chmod("shut", 0)
+open("run.sh", "w").write("#!/bin/sh"); os.chmod("run.sh", 0o6755)
+deep = "d/" * 300
+os.makedirs(deep)
+open("submission.csv", "w").write("id,target\\n")
+"""
 ATTACKS = {
     "kill_all": KILL_ALL,
     "stop_all": STOP_ALL,
@@ -125,14 +137,15 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+@pytest.mark.parametrize("attack", ATTACKS)
 def test_the_failure_that_follows_an_attack_is_seen(bench: Bench, attack: str):
-    ran = bench.run(attack, LOUD, "print('not reached')")
+    ran = bench.run(ATTACKS[attack], LOUD, "print('not reached')")
     finished = ran.one(RunnerFinished)
     assert (finished.status, finished.cell, finished.error_name) == ("failed", 1, "ValueError")
     cells = [(event.cell, event.status) for event in ran.all(CellFinished)]
     assert cells == [(0, "ok"), (1, "error")]
-    assert (ran.folders.runner / "__results__.html").stat().st_size > 1000
+    if attack != "meddle_with_files":  # the page is rendered with what the notebook left of it
+        assert (ran.folders.runner / "__results__.html").stat().st_size > 1000
     assert (ran.folders.runner / "log.json").exists()
 
 
@@ -156,26 +169,14 @@ def test_the_runners_place_is_shut(bench: Bench):
         assert finished.error_name == "FileNotFoundError"
 
 
+@pytest.fixture(scope="module")
+def left(bench: Bench) -> Ran:
+    return bench.run(LEAVE)
+
+
 class TestOutput:
-    LEAVE = """
-import os, socket
-os.symlink("/etc/passwd", "link")
-os.symlink("/", "folder_link")
-os.mkfifo("pipe")
-server = socket.socket(socket.AF_UNIX); server.bind("socket")
-os.makedirs("shut/in"); open("shut/in/file", "w").write("kept"); os.chmod("shut", 0)
-open("run.sh", "w").write("#!/bin/sh"); os.chmod("run.sh", 0o6755)
-deep = "d/" * 300
-os.makedirs(deep)
-open("submission.csv", "w").write("id,target\\n")
-"""
-
-    @pytest.fixture(scope="class")
-    def ran(self, bench: Bench):
-        return bench.run(self.LEAVE)
-
-    def test_files_belong_to_the_caller(self, ran):
-        for folder in (ran.folders.output, ran.folders.runner):
+    def test_files_belong_to_the_caller(self, left: Ran):
+        for folder in (left.folders.output, left.folders.runner):
             for path in folder.rglob("*"):
                 status = path.lstat()
                 assert status.st_uid == os.geteuid(), path
@@ -183,11 +184,11 @@ open("submission.csv", "w").write("id,target\\n")
                 assert path.is_dir() or path.is_file(), path
                 assert not path.is_symlink(), path
 
-    def test_only_plain_files_and_folders_come_out(self, ran):
-        names = {path.name for path in ran.folders.output.iterdir()}
+    def test_only_plain_files_and_folders_come_out(self, left: Ran):
+        names = {path.name for path in left.folders.output.iterdir()}
         assert names == {"__notebook__.ipynb", "d", "run.sh", "shut", "submission.csv"}
-        assert (ran.folders.output / "shut/in/file").read_text() == "kept"
+        assert (left.folders.output / "shut/in/file").read_text() == "kept"
 
-    def test_what_stays_is_said(self, ran):
+    def test_what_stays_is_said(self, left: Ran):
         for name in ("link", "pipe", "socket"):
-            assert f"'{name}' is a" in ran.facts.stderr_tail
+            assert f"'{name}' is a" in left.facts.stderr_tail

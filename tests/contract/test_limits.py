@@ -6,7 +6,13 @@ import time
 
 import pytest
 
-from harness.events import CellFinished, KernelDied, LimitReached, MemoryKill, RunnerFinished
+from harness.events import (
+    CellFinished,
+    KernelDied,
+    LimitReached,
+    MemoryKill,
+    RunnerFinished,
+)
 from harness.result import Enforcement
 from tests.contract.running import LIMITS, Bench, Ran
 
@@ -18,6 +24,16 @@ while True:
 EAT_IN_CHILD = f"""
 import subprocess, sys
 print(subprocess.run([sys.executable, "-c", {EAT!r}]).returncode)
+"""
+SHARE = """
+import os, time
+block = bytearray(200 * 2**20)
+for _ in range(6):
+    if os.fork() == 0:
+        time.sleep(1.5)
+        os._exit(0)
+for _ in range(6):
+    os.wait()
 """
 FORK = r"""
 import errno, json, os, signal, time
@@ -74,12 +90,18 @@ class TestMemory:
             assert (ran.facts.memory_peak_bytes or 0) <= LIMITS.memory_bytes
 
     def test_a_child_that_eats_too_much_ends_the_run(self, bench: Bench):
-        ran = bench.run(EAT_IN_CHILD, "print('not reached')")
+        ran = bench.run(EAT_IN_CHILD, "import time; time.sleep(5)", "print('not reached')")
         assert died_of_memory(ran)
         assert ran.one(RunnerFinished).status != "completed"
+        assert 2 not in [event.cell for event in ran.all(CellFinished)]
 
     def test_less_than_the_limit_is_let_be(self, bench: Bench):
         ran = bench.run("block = bytearray(500 * 2**20); print(len(block))")
+        assert ran.one(RunnerFinished).status == "completed"
+        assert not died_of_memory(ran)
+
+    def test_memory_that_processes_share_counts_once(self, bench: Bench):
+        ran = bench.run(SHARE)
         assert ran.one(RunnerFinished).status == "completed"
         assert not died_of_memory(ran)
 
@@ -97,7 +119,7 @@ class TestMemory:
 
 
 def test_processes(bench: Bench):
-    ran = bench.run(FORK, "print('goes on')")
+    ran = bench.run(FORK, "print('goes on')", memory_bytes=8 * 2**30)
     assert ran.one(RunnerFinished).status == "completed", ran.one(RunnerFinished).traceback
     found = ran.found()
     assert found["refused"] == 11

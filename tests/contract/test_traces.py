@@ -111,11 +111,10 @@ def wait_until_gone(bench: Bench, pid: int, besides: str = "nothing") -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
-def test_after_a_signal_to_the_harness(bench: Bench, number: signal.Signals):
+def test_after_ctrl_c(bench: Bench):
     process = start(bench)
     assert process.pid is not None
-    os.kill(process.pid, number)
+    os.kill(process.pid, signal.SIGINT)
     process.join(30)
     assert not process.is_alive()
     assert traces(bench.folder, process.pid) == []

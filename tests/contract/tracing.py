@@ -23,13 +23,13 @@ def traces(folder: Path, pid: int) -> list[str]:
 
 
 def _processes(folder: Path) -> Iterator[str]:
-    own = os.readlink("/proc/self/ns/mnt")
+    own = Path("/proc/self/ns/mnt").readlink()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             text = (entry / "mountinfo").read_text(errors="replace")
-            apart = os.readlink(entry / "ns" / "mnt") != own
+            apart = (entry / "ns" / "mnt").readlink() != own
         except OSError:
             continue  # it has ended, or it is somebody else's
         if apart and f"{folder}/" in text:

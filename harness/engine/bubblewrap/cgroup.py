@@ -21,7 +21,7 @@ from harness.engine.bubblewrap.argv import Mount
 OWN_PROCESSES = 64
 """Processes and threads of the runner and of bwrap, on top of what the notebook may have.
 
-Half of them go on top of the kernel's RLIMIT_NPROC, which counts the runner too. The other half is
+A quarter of them goes on top of the kernel's RLIMIT_NPROC, which counts the runner too. The rest is
 what the runner can still start when the notebook has used up all that it may have.
 """
 

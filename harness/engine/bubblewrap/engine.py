@@ -185,7 +185,7 @@ def _command(
         watch_memory=not own_group,
         cpus=_cpus(spec),
         # Also beside a cgroup: it is shared with the runner, which a fork bomb must not starve.
-        process_limit=spec.limits.processes + cgroup.OWN_PROCESSES // 2,
+        process_limit=spec.limits.processes + cgroup.OWN_PROCESSES // 4,
     )
     runner.write_job(scratch.job, spec, choices)
     command = argv.outer_command(sandbox)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+KERNEL = "ipykernel_launcher"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
@@ -49,12 +51,17 @@ def observe(pid: int, proc: Path = Path("/proc")) -> Observed:
 
 
 def find_kernel(pid: int, proc: Path = Path("/proc")) -> int | None:
-    """Find a process in the nested sandbox: two process namespaces below that of `pid`."""
+    """Find the kernel: in the nested sandbox, two process namespaces below that of `pid`.
+
+    The runner may start other things in a sandbox of their own; the command line tells them apart,
+    and no cell has run yet that could change it.
+    """
     depth = namespace_depth(_read(proc / str(pid) / "status"))
     waiting, seen = [pid], {pid}
     while waiting:
         for child in children_of(waiting.pop(), proc):
-            if namespace_depth(_read(proc / str(child) / "status")) == depth + 2:
+            nested = namespace_depth(_read(proc / str(child) / "status")) == depth + 2
+            if nested and KERNEL in (_read(proc / str(child) / "cmdline") or ""):
                 return child
             if child not in seen:
                 seen.add(child)

@@ -110,3 +110,5 @@ class Attachment:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        if self._response is not self._socket:
+            self._response.close()

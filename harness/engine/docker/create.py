@@ -145,9 +145,9 @@ def _read_only(source: Path, target: PurePosixPath) -> dict[str, Any]:
     return {"Type": "bind", "Source": str(source), "Target": str(target), "ReadOnly": True}
 
 
-def _device_requests(gpus: int) -> list[dict[str, Any]]:
+def _device_requests(gpus: int) -> list[dict[str, Any]] | None:
     """Source: Docker, "Engine API v1.41", DeviceRequest; the same as `--gpus N`, read 2026-11."""
-    return [{"Driver": "", "Count": gpus, "Capabilities": [["gpu"]]}] if gpus else []
+    return [{"Driver": "", "Count": gpus, "Capabilities": [["gpu"]]}] if gpus else None
 
 
 def kernel_environment(spec: RunSpec, image: Image) -> dict[str, str]:
@@ -199,7 +199,9 @@ def docker_run_line(config: dict[str, Any]) -> list[str]:
     line += ["--cpuset-cpus", host["CpusetCpus"], "--log-driver", host["LogConfig"]["Type"]]
     line += [part for each in host["Ulimits"] for part in ("--ulimit", _ulimit(each))]
     line += [part for name in config["Env"] for part in ("--env", name)]
-    line += [part for each in host["DeviceRequests"] for part in ("--gpus", str(each["Count"]))]
+    line += [
+        part for each in host["DeviceRequests"] or () for part in ("--gpus", str(each["Count"]))
+    ]
     line += [part for mount in host["Mounts"] for part in ("--mount", _mount_option(mount))]
     labels = config["Labels"].items()
     line += [part for key, value in labels for part in ("--label", f"{key}={value}")]

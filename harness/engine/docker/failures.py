@@ -19,7 +19,6 @@ _HINTS = {
         "Install the NVIDIA Container Toolkit and restart the engine, or run with --profile cpu."
     ),
     "docker-init": "The engine has no init program: install tini (Docker) or catatonit (podman).",
-    "setpriv": "The image needs setpriv (Debian: util-linux); build one with 'make image'.",
     "no such image": "Build it with 'make image', or load a saved one: 'docker load -i FILE'.",
     "requested cpus are not available": (
         "Let the engine use those cores, or ask for fewer: --cpus N."

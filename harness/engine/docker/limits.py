@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.engine.docker.cgroup import Cgroup, read_file
 from harness.result import EnforcedLimit, Enforcement
 from harness.spec import Limits
 from harness.units import format_duration, format_size
@@ -39,23 +40,6 @@ class Applied:
     processes: bool
     cores: bool
     quota: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cgroup:
-    """The container's cgroup as this machine shows it.
-
-    Attributes:
-        version: 1 or 2.
-        memory: Folder with its memory files.
-        processes: Folder with its pids files.
-        cores: Folder with its cpuset files.
-    """
-
-    version: int
-    memory: Path
-    processes: Path
-    cores: Path
 
 
 def applied(inspected: Mapping[str, Any], limits: Limits, cores: str, *, swap: bool) -> Applied:
@@ -93,54 +77,6 @@ def has_swap(meminfo: Path = Path("/proc/meminfo")) -> bool:
         return True
     totals = [line.split()[1] for line in lines if line.startswith("SwapTotal:")]
     return totals != ["0"]
-
-
-def find_cgroup(pid: int, container: str, root: Path = Path("/")) -> Cgroup | None:
-    """Find the cgroup of a container's first process; None where this machine does not show it.
-
-    Args:
-        pid: By the engine's word; on another machine it is a number of somebody else's.
-        container: Its identity, which has to be in the path: proof that the pid is its own.
-        root: Where `proc` and `sys` are; another folder in tests.
-
-    Source: cgroups(7), "/proc/pid/cgroup", read 2026-11.
-    """
-    try:
-        lines = (root / f"proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    paths: dict[str, Path] = {}
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if container in path:
-            for controller in controllers.split(","):
-                folder = f"{controller}/" if controller else ""
-                paths[controller] = root / f"sys/fs/cgroup/{folder}{path.lstrip('/')}"
-    unified = paths.get("")
-    if unified is not None and (unified / "memory.max").exists():
-        return Cgroup(version=2, memory=unified, processes=unified, cores=unified)
-    if not {"memory", "pids", "cpuset"} <= set(paths) or not paths["memory"].is_dir():
-        return None
-    return Cgroup(version=1, memory=paths["memory"], processes=paths["pids"], cores=paths["cpuset"])
-
-
-def memory_kills(cgroup: Cgroup) -> int | None:
-    """How many processes the kernel's memory killer ended in it; None when it cannot be read.
-
-    Source: Linux, admin-guide/cgroup-v1/memory, "memory.oom_control", and cgroup-v2,
-    "memory.events", read 2026-11.
-    """
-    name = "memory.events" if cgroup.version == 2 else "memory.oom_control"
-    counts = dict(line.split(" ", 1) for line in _read(cgroup.memory / name).splitlines())
-    count = counts.get("oom_kill", "")
-    return int(count) if count.isdigit() else None
-
-
-def memory_peak(cgroup: Cgroup) -> int | None:
-    """The cgroup's own peak in bytes, with page cache; None before Linux 5.19 on version 2."""
-    name = "memory.peak" if cgroup.version == 2 else "memory.max_usage_in_bytes"
-    text = _read(cgroup.memory / name).strip()
-    return int(text) if text.isdigit() else None
 
 
 def table(
@@ -202,7 +138,7 @@ def _cpus_row(limits: Limits, given: Applied, cgroup: Cgroup | None) -> Enforced
     kept = given.cores
     if cgroup is not None and kept:
         name = "cpuset.cpus.effective" if cgroup.version == 2 else "cpuset.cpus"
-        kept = _count(_read(cgroup.cores / name)) == limits.cpus
+        kept = _count(read_file(cgroup.cores / name)) == limits.cpus
     if kept:
         how, mechanism = Enforcement.ENFORCED, "cpuset" + (" and quota" if given.quota else "")
     elif given.quota:
@@ -226,7 +162,7 @@ def _processes_row(limits: Limits, given: Applied, cgroup: Cgroup | None) -> Enf
 
 def _holds(path: Path, wanted: int) -> bool:
     """Whether a cgroup file holds the limit, to the page: the kernel rounds down."""
-    text = _read(path).strip()
+    text = read_file(path).strip()
     if not text.isdigit() or int(text) >= _UNLIMITED:
         return False
     return wanted - _PAGE < int(text) <= wanted
@@ -238,7 +174,7 @@ def _swap_is_limited(cgroup: Cgroup, memory_bytes: int) -> bool:
     Version 1 counts memory and swap together, version 2 swap alone.
     """
     if cgroup.version == 2:
-        return _read(cgroup.memory / "memory.swap.max").strip() == "0"
+        return read_file(cgroup.memory / "memory.swap.max").strip() == "0"
     return _holds(cgroup.memory / "memory.memsw.limit_in_bytes", memory_bytes)
 
 
@@ -250,11 +186,3 @@ def _count(cores: str) -> int:
         if first.isdigit():
             total += int(last or first) - int(first) + 1
     return total
-
-
-def _read(path: Path) -> str:
-    """A cgroup file's text; empty when it is gone or not for us."""
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""

@@ -16,13 +16,20 @@ from pathlib import Path, PurePosixPath
 from harness.engine.base import OnEvent, RunFolders
 from harness.engine.docker import limits as readback
 from harness.engine.docker.attach import Attachment
+from harness.engine.docker.cgroup import (
+    Cgroup,
+    end_processes,
+    find_cgroup,
+    memory_kills,
+    memory_peak,
+)
 from harness.engine.docker.client import Image
 from harness.engine.docker.create import KERNEL_PREFIX, kernel_environment
 from harness.engine.docker.filling import archive
 from harness.engine.docker.lifecycle import Container
 from harness.engine.extraction import extract_tar
 from harness.engine.runner import OUT, WORKING, EngineChoices, EventReader, job
-from harness.errors import EngineError, PrerequisiteError
+from harness.errors import EngineError, HarnessError, PrerequisiteError
 from harness.events import Event, LimitReached, RunnerFailed, RunnerFinished, RunnerStarted
 from harness.result import ExitFacts
 from harness.spec import RunSpec
@@ -37,6 +44,7 @@ _POLL_S = 1.0
 _SLACK_BYTES = 2**30  # what a run may write past its limit between two looks at the disk
 _RUNNER_BYTES = 2 * 2**30
 _MAX_FILES = 200_000
+_NOT_EXECUTED = (126, 127)  # what an init, as a shell, returns for a program it cannot run
 _HEADERS_BYTES = 2_048  # of one file in a tar stream, at most
 
 
@@ -101,8 +109,14 @@ class Session:
             clock = _Clock()
             cgroup = self._cgroup()
             table = readback.table(self._spec.limits, given, cgroup, watched=not given.memory)
-            ending = self._listen(attachment, clock, on_event)
-            facts = self._end(ending, attachment, clock, cgroup)
+            try:
+                ending = self._listen(attachment, clock, on_event)
+                facts = self._end(ending, attachment, clock, cgroup)
+            except EngineError:
+                # An engine that was killed leaves its containers running.
+                if cgroup is not None:
+                    end_processes(cgroup)
+                raise
             return replace(facts, limits=table)
         finally:
             attachment.close()
@@ -118,10 +132,10 @@ class Session:
         )
         return archive(job(spec, choices), spec.notebook.read_bytes())
 
-    def _cgroup(self) -> readback.Cgroup | None:
+    def _cgroup(self) -> Cgroup | None:
         state = self._container.inspect().get("State") or {}
         pid = int(state.get("Pid") or 0)
-        return readback.find_cgroup(pid, self._container.identity) if pid else None
+        return find_cgroup(pid, self._container.identity) if pid else None
 
     def _listen(self, attachment: Attachment, clock: _Clock, on_event: OnEvent) -> _Ending:
         """Hand the events on until the runner's last, its end without one, or the deadline."""
@@ -152,22 +166,19 @@ class Session:
         ending: _Ending,
         attachment: Attachment,
         clock: _Clock,
-        cgroup: readback.Cgroup | None,
+        cgroup: Cgroup | None,
     ) -> ExitFacts:
         """Bring the files out and the container to its end, and say how that went."""
         container = self._container
-        if ending is _Ending.OVERRAN and not clock.heard:
-            raise EngineError(
-                f"The runner said nothing for {_START_S:g} s. {self._complaints(attachment)}",
-                fix="Look whether the image runs at all: docker run --rm IMAGE python3 -V",
-            )
+        if not clock.heard:
+            raise self._silence(ending, attachment)
         kills = peak = None
         if ending is not _Ending.BROKE_OFF:
             if ending is _Ending.OVERRAN:
                 container.pause()
             self._bring_out()
             if cgroup is not None:
-                kills, peak = readback.memory_kills(cgroup), readback.memory_peak(cgroup)
+                kills, peak = memory_kills(cgroup), memory_peak(cgroup)
         if ending is _Ending.OVERRAN:
             container.kill()
         attachment.drain(_LEAVE_S)
@@ -185,6 +196,27 @@ class Session:
             wall_time_s=time.monotonic() - clock.began,
             stderr_tail=self._complaints(attachment),
             limits=(),
+        )
+
+    def _silence(self, ending: _Ending, attachment: Attachment) -> HarnessError:
+        """Build the error for a runner that never said a word: no fault of the notebook's."""
+        complaints = self._complaints(attachment)
+        if ending is _Ending.OVERRAN:
+            return EngineError(
+                f"The runner said nothing for {_START_S:g} s. {complaints}",
+                fix=f"Look whether the image runs at all: docker run --rm {self._image.name} true",
+            )
+        self._container.wait_until_gone(_GONE_S)
+        if self._container.exit_code in _NOT_EXECUTED:
+            return PrerequisiteError(
+                f"The image {self._image.name!r} has no setpriv, or no {self._image.python}: "
+                f"{complaints}",
+                fix="Build one that has both with 'make image'.",
+            )
+        return EngineError(
+            f"The runner ended before it said anything (exit code {self._container.exit_code}). "
+            f"{complaints}",
+            fix="Run again; more memory (--memory) helps where that was too little for Python.",
         )
 
     def _complaints(self, attachment: Attachment) -> str:

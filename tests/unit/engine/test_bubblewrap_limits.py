@@ -17,7 +17,7 @@ LIMITS = Limits(
 )
 OBSERVED = Observed(
     cpus=frozenset({0, 1}),
-    process_limit=132,
+    process_limit=116,
     shm_bytes=2**20,
     interfaces=("lo",),
     writable_inputs=(),
@@ -149,13 +149,15 @@ class TestReadback:
         assert readback.parse_interfaces(text) == ("lo", "eth0")
 
     def test_the_kernel_is_two_namespaces_down(self, tmp_path):
-        tree = {10: [11], 11: [12], 12: [13, 14], 13: [], 14: [15], 15: []}
-        depth = {10: 1, 11: 2, 12: 2, 13: 2, 14: 2, 15: 3}
+        tree = {10: [11], 11: [12], 12: [13, 14], 13: [16], 14: [15], 15: [], 16: []}
+        depth = {10: 1, 11: 2, 12: 2, 13: 2, 14: 2, 15: 3, 16: 3}
+        commands = {14: "bwrap\0ipykernel_launcher", 15: "python\0-m\0ipykernel_launcher"}
         for pid, children in tree.items():
             (tmp_path / f"{pid}/task/{pid}").mkdir(parents=True)
             (tmp_path / f"{pid}/task/{pid}/children").write_text(" ".join(map(str, children)))
             numbers = "\t".join(str(pid) for _ in range(depth[pid]))
             (tmp_path / f"{pid}/status").write_text(f"Name:\tx\nNSpid:\t{numbers}\n")
+            (tmp_path / f"{pid}/cmdline").write_text(commands.get(pid, "other"))
         assert readback.find_kernel(10, tmp_path) == 15
         assert readback.find_kernel(13, tmp_path) is None
 

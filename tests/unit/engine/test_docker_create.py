@@ -27,8 +27,6 @@ from harness.spec import (
     Submission,
 )
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "docker_create.json"
-
 SPEC = RunSpec(
     notebook=Path("/project/notebooks/submit.ipynb"),
     name="submit",
@@ -80,10 +78,9 @@ def config(spec=SPEC, image=IMAGE):
     return container_config(spec, image, PLACEMENT)
 
 
-def test_golden():
-    """The whole request, reviewed like code: `python -m json.tool` of it lies in tests/golden."""
+def test_the_whole_request(golden):
     made = {"create": config(), "docker_run": docker_run_line(config())}
-    assert made == json.loads(GOLDEN.read_text(encoding="utf-8"))
+    golden("docker_create.json", json.dumps(made, indent=2) + "\n")
 
 
 def test_memory_and_swap_are_one_limit():

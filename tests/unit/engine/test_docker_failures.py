@@ -19,8 +19,8 @@ from harness.errors import EngineError, PrerequisiteError
             "NVIDIA Container Toolkit",
         ),
         (
-            'OCI runtime create failed: exec: "setpriv": executable file not found in $PATH',
-            "make image",
+            'OCI runtime create failed: exec: "docker-init": executable file not found in $PATH',
+            "tini",
         ),
         ("No such image: kaggle-harness:slim", "make image"),
         (

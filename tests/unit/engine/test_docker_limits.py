@@ -4,15 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.engine.docker.limits import (
-    Applied,
-    applied,
-    find_cgroup,
-    has_swap,
-    memory_kills,
-    memory_peak,
-    table,
-)
+from harness.engine.docker.cgroup import find_cgroup, memory_kills, memory_peak
+from harness.engine.docker.limits import Applied, applied, has_swap, table
 from harness.result import Enforcement
 from harness.spec import Limits
 

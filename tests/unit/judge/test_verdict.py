@@ -166,6 +166,19 @@ def test_child_memory(judged, make_run):
     assert said(judged(events)) == (Outcome.EXCEEDED_ALLOWED_COMPUTE, Cause.CHILD_MEMORY, 2)
 
 
+def test_a_kernel_alone_is_to_blame_although_its_death_was_not_seen(judged, make_run):
+    events = make_run(
+        sample(3, time_s=0.9),
+        start(2),
+        sample(3, time_s=10.5),
+        MemoryKill(time_s=11.0, killed=1, cell=2),
+        sample(0, time_s=11.1),
+        finish="stopped",
+        memory_kills=2,
+    )
+    assert said(judged(events))[1:] == (Cause.KERNEL_MEMORY, 2)
+
+
 def test_a_killed_child_outweighs_the_exception_that_follows(judged, make_run):
     events = make_run(
         start(2),
@@ -280,6 +293,19 @@ def test_faulthandlers_words_are_evidence(judged, make_run):
     assert "noise" not in evidence
 
 
+def test_greetings_of_the_kernel_are_no_last_words(judged, make_run):
+    tail = (
+        "0.00s - Debugger warning: It seems that frozen modules are being used, which may\n"
+        "NOTE: When using the `ipython kernel` entry point, Ctrl-C will not work.\n\n"
+        'To exit, you will have to explicitly quit this process, by either sending\n"quit" from a '
+        "client, or using Ctrl-\\ in UNIX-like environments.\n\nTo read more about this, see "
+        "https://github.com/ipython/ipython/issues/2049\n\n\n"
+        "To connect another client to this kernel, use:\n    --existing kernel.json\n"
+    )
+    events = make_run(start(2), died(exit_code=1, tail=tail), finish="failed")
+    assert not any("last words" in each for each in judged(events).evidence)
+
+
 def test_death_for_want_of_threads(judged, make_run):
     tail = "libgomp: Thread creation failed: Resource temporarily unavailable"
     events = make_run(start(2), died(exit_code=1, tail=tail), finish="failed")
@@ -391,9 +417,10 @@ def test_cuda_words_with_all_gpus_present_are_an_exception(judged, make_run, mak
 )
 def test_refused(judged, make_run, reason, outcome, cause):
     refused = NotebookRefused(time_s=0.2, reason=reason, detail="it is so")
-    with_start = judged(make_run(refused, ok=0, finish="failed"))
+    with_start = judged(make_run(refused, ok=0, finish="failed", leftovers=1))
     alone = judged([refused])
     assert said(with_start) == said(alone) == (outcome, cause, None)
+    assert with_start.warnings == ()
 
 
 # --- the harness's own ----------------------------------------------------------------------------
