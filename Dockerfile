@@ -54,14 +54,16 @@ LABEL org.opencontainers.image.title="kaggle-harness slim" \
       kaggle-harness.lock="${LOCK_SHA256}"
 
 
-FROM slim AS test
+FROM packages AS pytest
 COPY tests/image/pytest.lock /build/
-COPY wheelhouse /build/wheelhouse
-# Beside the mirror and not in it, so that the tests see the mirror as a notebook does.
-RUN python -m pip install --no-cache-dir --disable-pip-version-check --no-index \
+RUN /opt/mirror/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-index \
         --find-links /build/wheelhouse --no-deps --require-hashes \
-        --requirement /build/pytest.lock --target /opt/pytest \
-    && rm -r /build
+        --requirement /build/pytest.lock --target /opt/pytest
+
+
+FROM slim AS test
+# Beside the mirror and not in it, so that the tests see the mirror as a notebook does.
+COPY --from=pytest /opt/pytest /opt/pytest
 ENV PYTHONPATH=/opt/pytest
 LABEL kaggle-harness.target="test"
 

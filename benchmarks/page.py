@@ -95,8 +95,8 @@ make setup
 make bench
 ```
 
-`make bench ARGS="--pairs 21"` measures longer, `ARGS="--only empty,many"` only those rows, and writes
-no page. Nothing else should run meanwhile.
+`make bench ARGS="--pairs 21"` measures longer, `ARGS="--only empty,many"` only those rows, and
+writes no page. Nothing else should run meanwhile.
 """
 
 

@@ -74,9 +74,7 @@ def _bubblewrap() -> Iterator[Finding]:
         yield _missing("bubblewrap", error)
         return
     if found.overlay:
-        yield Finding(
-            subject="bubblewrap", state=State.OK, found=f"{found.path} {found.version}"
-        )
+        yield Finding(subject="bubblewrap", state=State.OK, found=f"{found.path} {found.version}")
     else:
         yield Finding(
             subject="bubblewrap",
@@ -118,9 +116,7 @@ def _docker() -> Iterator[Finding]:
     try:
         connection = client.connect()
     except PrerequisiteError as error:
-        yield Finding(
-            subject="docker", state=State.WARNING, found=error.problem, fix=error.fix
-        )
+        yield Finding(subject="docker", state=State.WARNING, found=error.problem, fix=error.fix)
         return
     yield Finding(
         subject="docker",

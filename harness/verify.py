@@ -1,4 +1,4 @@
-"""One verification, from a spec to a result on disk: the only file that knows the order of things."""
+"""One verification, from spec to result on disk: the only file that knows the order of things."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from harness.engine.base import Engine, RunFolders
 from harness.engine.select import make_engine
 from harness.errors import EngineError, HarnessError, PrerequisiteError
 from harness.events import Event, RunnerStarted
+from harness.judge.sources import cell_sources
 from harness.judge.usage import cells_of, usage_of
 from harness.judge.verdict import judge
 from harness.report import record
@@ -107,7 +108,7 @@ def _run(
         started_at="",
         verdict=judge(spec, events, facts, folders.output),
         usage=usage_of(events, facts),
-        cells=cells_of(events, _cell_count(events)),
+        cells=cells_of(events, _cell_count(events), _code_cells(spec)),
         limits=facts.limits,
         events=tuple(events),
     )
@@ -148,6 +149,12 @@ def _gather(folders: RunFolders, folder: Path) -> None:
     executed = folder / NOTEBOOK_FILE
     if executed.exists():
         shutil.copyfile(executed, folders.output / NOTEBOOK_FILE)
+
+
+def _code_cells(spec: RunSpec) -> tuple[int, ...] | None:
+    """Indices of the cells that have code; None for a file that is no notebook."""
+    sources = cell_sources(spec.notebook)
+    return tuple(index for index, source in enumerate(sources) if source.strip()) or None
 
 
 def _cell_count(events: list[Event]) -> int:
@@ -199,5 +206,3 @@ def _exit_code(verdict: Verdict) -> int:
     if verdict.outcome is not Outcome.HARNESS_ERROR:
         return 1
     return 70 if verdict.cause is Cause.RUNNER_FAILED else 3
-
-

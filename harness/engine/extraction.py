@@ -137,7 +137,8 @@ class _Ledger:
         if self.files + self.folders >= self.max_files:
             self.leave_out(path, f"is beyond the {self.max_files} files and folders that come out")
         elif len(path.parts) > MAX_DEPTH:
-            self.leave_out(path, f"lies deeper than {MAX_DEPTH} folders")
+            if len(path.parts) == MAX_DEPTH + 1:  # what lies below it goes without saying
+                self.leave_out(path, f"lies deeper than {MAX_DEPTH} folders")
         elif self.size_bytes + size_bytes > self.max_bytes:
             self.leave_out(path, f"would exceed the {format_size(self.max_bytes)} that come out")
         else:

@@ -26,6 +26,10 @@ class Drain:
             self._kept = (self._kept + block)[-_KEPT_BYTES:]
         self._ended.set()
 
+    def forget(self) -> None:
+        """Drop what has been read so far."""
+        self._kept = b""
+
     def tail(self, characters: int, *, wait_s: float = 0.0) -> str:
         """Return the last characters, undecodable bytes replaced.
 

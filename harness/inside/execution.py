@@ -7,7 +7,12 @@ import logging
 from typing import Any
 
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import (
+    CellControlSignal,
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
 from nbformat.v4 import new_output
 
 from harness.inside.connection import KernelConnection
@@ -106,11 +111,16 @@ class CellRunner(NotebookClient):  # type: ignore[misc]  # nbclient has no types
         await super()._check_raise_for_error(cell, cell_index, exec_reply)
 
     def process_message(self, msg: Message, cell: Cell, cell_index: int) -> Cell | None:
-        """Let nbclient take a message; tell its failures from ours."""
+        """Let nbclient take a message; what it cannot digest fails the run, as in papermill."""
         try:
             return super().process_message(msg, cell, cell_index)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError) as e:
-            raise KernelSpeechError(f"{msg['msg_type']}: {type(e).__name__}: {e}") from e
+        except CellControlSignal:
+            raise
+        except Exception as error:
+            # nbclient and nbformat raise whatever lies near: KeyError, ValidationError, ...
+            raise KernelSpeechError(
+                f"{msg['msg_type']}: {type(error).__name__}: {error}"
+            ) from error
 
     def output(
         self, outs: list[Cell], msg: Message, display_id: str, cell_index: int

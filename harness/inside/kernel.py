@@ -180,6 +180,10 @@ class KernelProcess:
         """How it ended; only meaningful once `exited` is set."""
         return self._exit
 
+    def note_ready(self) -> None:
+        """Forget what it wrote while it started: hints for somebody at a terminal."""
+        self._drain.forget()
+
     def stderr_tail(self, characters: int) -> str:
         """Return the end of what it wrote to its own standard output and error."""
         return self._drain.tail(characters, wait_s=0.2 if self.exited.is_set() else 0.0)

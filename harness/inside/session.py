@@ -85,6 +85,7 @@ class Session:
             ) from error
         self._notebook.metadata["language_info"] = reply["content"].get("language_info", {})
         seal_imports()
+        self._run.kernel.note_ready()
         autosave = asyncio.ensure_future(self._autosave())
         try:
             return await self._run_cells()

@@ -115,13 +115,18 @@ def _missing_model(case: Case) -> str:
             f"folder:PATH datasets/OWNER/weights. Attach OWNER/weights, and load the file from "
             f"/kaggle/input in {case.cell}."
         )
-    handle = _model_handle(model, "pytorch" if _is_torch_hub(case) else "transformers")
+    torch_hub = _is_torch_hub(case)
+    handle = _model_handle(model, "pytorch" if torch_hub else "transformers")
     mount = mount_path(handle, case.spec.layout)
-    source = f"hub:{model}" if model is not None else "hub:OWNER/MODEL"
+    folder = handle.parts[1] if model is not None else "PATH"
     old = f' instead of "{model}"' if model is not None else ""
+    fetch = (
+        f"Download {model or 'the model'} where there is a network and stage its folder:"
+        if torch_hub or model is None
+        else f"Where there is a network: hf download {model} --local-dir {folder}, then stage it:"
+    )
     return (
-        f"Stage the model where there is a network: harness stage {source} {handle} "
-        f"(from files you already have: harness stage folder:PATH {handle}). "
+        f"{fetch} harness stage folder:{folder} {handle}. "
         f'Attach it: "{handle}" in model_sources of kernel-metadata.json, or --attach {handle}. '
         f'In {case.cell} load "{mount}"{old}.'
     )

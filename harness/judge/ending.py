@@ -22,10 +22,8 @@ from harness.spec import RunSpec
 from harness.text import one_line, plain
 from harness.units import format_duration, format_size
 
-_EXCEPTION_OUTCOMES = {
-    Cause.DISK_FULL: Outcome.EXCEEDED_ALLOWED_COMPUTE,
-    Cause.PROCESS_LIMIT: Outcome.EXCEEDED_ALLOWED_COMPUTE,
-}
+# Kaggle names memory and disk as allowed compute, not processes: a failed fork is an exception.
+_EXCEPTION_OUTCOMES = {Cause.DISK_FULL: Outcome.EXCEEDED_ALLOWED_COMPUTE}
 _INVALID = {
     "empty_file": "The notebook file is empty.",
     "not_json": "The notebook file is not JSON.",

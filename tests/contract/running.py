@@ -11,7 +11,7 @@ from typing import Any
 
 import nbformat
 
-from harness.engine.base import Engine, RunFolders
+from harness.engine.base import RunFolders
 from harness.engine.select import make_engine
 from harness.events import Event
 from harness.result import EnforcedLimit, ExitFacts
@@ -110,7 +110,7 @@ class Bench:
             changes: Fields of `Limits`, and `environment`.
         """
         self.count += 1
-        top = self.folder / f"{self.engine}-{self.count}"
+        top = self.last
         folders = RunFolders(output=top / "output", runner=top / "runner", scratch=top / "scratch")
         for each in (folders.output, folders.runner, folders.scratch):
             each.mkdir(parents=True)
@@ -131,9 +131,10 @@ class Bench:
         spec, folders = self.prepare(*cells, **changes)
         return run_spec(spec, folders, on_event)
 
-    def make_engine(self) -> Engine:
-        """Make the engine."""
-        return make_engine(self.prepare("")[0])
+    @property
+    def last(self) -> Path:
+        """Folder of the run that was prepared last."""
+        return self.folder / f"{self.engine}-{self.count}"
 
     def _spec(self, top: Path, environment: Mapping[str, str], limits: Limits) -> RunSpec:
         docker = self.engine is EngineName.DOCKER

@@ -152,7 +152,9 @@ def test_the_failure_that_follows_an_attack_is_seen(bench: Bench, attack: str):
 def test_nothing_of_the_runner_can_be_traced_limited_or_read(bench: Bench):
     found = bench.run(TRACE_ALL).found()
     touched = [*found["traced"], *found["limited"], *(command for _, command in found["read"])]
-    assert not [command for command in touched if "inside/main.py" in command]
+    runner = [command for command in touched if "inside/main.py" in command]
+    # Docker's init has the runner's command line behind its own, and does nothing but wait.
+    assert not [command for command in runner if "docker-init" not in command]
 
 
 def test_the_runners_place_is_shut(bench: Bench):
@@ -190,5 +192,5 @@ class TestOutput:
         assert (left.folders.output / "shut/in/file").read_text() == "kept"
 
     def test_what_stays_is_said(self, left: Ran):
-        for name in ("link", "pipe", "socket"):
+        for name in ("link", "pipe"):  # a tar stream never has sockets
             assert f"'{name}' is a" in left.facts.stderr_tail

@@ -47,7 +47,9 @@ def _assert_files_are_the_callers(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("engine", "expected"), _cases())
-def test_verdict(engine: str, expected: Expectation, tmp_path: Path, wrong: Wrong) -> None:
+def test_verdict(
+    engine: str, expected: Expectation, tmp_path: Path, test_mirror: Path | None, wrong: Wrong
+) -> None:
     nothing = tmp_path / "no-inputs"
     nothing.mkdir()
     inputs = INPUTS if expected.attach else nothing
@@ -59,7 +61,7 @@ def test_verdict(engine: str, expected: Expectation, tmp_path: Path, wrong: Wron
         *attach_flags(expected.attach),
         *expected.options,
         cwd=tmp_path,
-        extra={"CORPUS_CANARY": "of-the-host"},
+        extra={"CORPUS_CANARY": "of-the-host", "HARNESS_MIRROR": str(test_mirror or "")},
     )
     seconds = time.perf_counter() - began
 

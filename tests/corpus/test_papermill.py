@@ -34,26 +34,14 @@ with open("verdict.json", "w") as file:
 """
 
 
-@pytest.fixture(scope="session")
-def python() -> Path:
-    """The mirror's interpreter."""
-    if named := os.environ.get("HARNESS_TEST_MIRROR"):
-        return Path(named, "bin", "python")
-    from harness.engine import mirror  # noqa: PLC0415 - not needed where a mirror is named
-
-    found = mirror.locate()
-    if found is None:
-        pytest.skip("no mirror on this machine: run 'harness mirror'")
-    return found.path / "bin" / "python"
-
-
 def _cases() -> list[Expectation]:
     """The notebooks that may run outside a sandbox."""
     return [expected for expected in corpus() if expected.papermill is not None]
 
 
 @pytest.mark.parametrize("expected", _cases(), ids=lambda expected: expected.name)
-def test_papermill_agrees(expected: Expectation, python: Path, tmp_path: Path) -> None:
+def test_papermill_agrees(expected: Expectation, test_mirror: Path, tmp_path: Path) -> None:
+    python = test_mirror / "bin" / "python"
     shutil.copy(expected.notebook, tmp_path / "__notebook__.ipynb")
     done = subprocess.run(
         [str(python), "-c", CALL],

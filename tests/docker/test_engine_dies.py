@@ -55,7 +55,14 @@ class Engine:
         }
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["dockerd", *(f"--{name}={value}" for name, value in options.items())],
+                # In a network namespace of its own: without a bridge dockerd removes docker0, and
+                # that is the other engine's.
+                [
+                    "unshare",
+                    "--net",
+                    "dockerd",
+                    *(f"--{name}={value}" for name, value in options.items()),
+                ],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

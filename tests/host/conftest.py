@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.engine import mirror
 from tests.command import Ended, command, environment, harness
 from tests.host.machine import Traces, look, wait_until_as_before
 
@@ -89,15 +88,19 @@ class Place:
 
     def start(self, *words: str | Path) -> subprocess.Popen[bytes]:
         """Start `harness verify` in a session of its own and leave it running."""
-        process = subprocess.Popen(
-            command(*self.arguments(*words)),
-            cwd=self.folder,
-            env=environment(self.extra),
-            stdin=subprocess.DEVNULL,
-            stdout=(self.folder / "stdout").open("wb"),
-            stderr=(self.folder / "stderr").open("wb"),
-            start_new_session=True,
-        )
+        with (
+            (self.folder / "stdout").open("wb") as stdout,
+            (self.folder / "stderr").open("wb") as stderr,
+        ):
+            process = subprocess.Popen(
+                command(*self.arguments(*words)),
+                cwd=self.folder,
+                env=environment(self.extra),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
         self.started.append(process)
         return process
 
@@ -117,14 +120,13 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(tmp_path: Path, test_mirror: Path | None) -> Iterator[Place]:
     """A place; at its end every process that is left of the test is ended."""
     for name in ("tmp", "cache", "runs"):
         (tmp_path / name).mkdir()
     extra = {"TMPDIR": str(tmp_path / "tmp"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    found = mirror.locate()
-    if found is not None:  # it lies in the cache, which is another one now
-        extra["HARNESS_MIRROR"] = str(found.path)
+    if test_mirror is not None:  # it lies in the cache, which is another one now
+        extra["HARNESS_MIRROR"] = str(test_mirror)
     word = f"86400.{secrets.randbelow(10**9):09d}"
     watched = (tmp_path / "runs", tmp_path / "tmp", tmp_path / "cache")
     it = Place(folder=tmp_path, word=word, extra=extra, before=look((word, str(tmp_path)), watched))

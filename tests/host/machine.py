@@ -48,11 +48,9 @@ def look(words: tuple[str, ...], folders: tuple[Path, ...]) -> Traces:
     """
     return Traces(
         processes=frozenset(_processes(words)),
-        mounts=frozenset(
-            line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()
-        ),
+        mounts=frozenset(_mounts()),
         cgroups=frozenset(_cgroups()),
-        files=frozenset(str(path) for folder in folders for path in folder.rglob("*")),
+        files=frozenset(_files(folders)),
         containers=frozenset(_containers()),
     )
 
@@ -60,13 +58,19 @@ def look(words: tuple[str, ...], folders: tuple[Path, ...]) -> Traces:
 def wait_until_as_before(
     before: Traces, words: tuple[str, ...], folders: tuple[Path, ...], *, timeout_s: float = 10.0
 ) -> dict[str, list[str]]:
-    """Wait until nothing is there that was not before; return what still is at the end."""
+    """Wait until nothing is there that was not before.
+
+    Returns:
+        What was there all the time. What comes and goes belongs to other runs on this machine.
+    """
     end = time.monotonic() + timeout_s
-    while True:
-        left = look(words, folders).beyond(before)
-        if not left or time.monotonic() > end:
-            return left
+    left = look(words, folders).beyond(before)
+    while left and time.monotonic() < end:
         time.sleep(0.1)
+        now = look(words, folders).beyond(before)
+        both = {kind: sorted({*now.get(kind, ())} & {*found}) for kind, found in left.items()}
+        left = {kind: found for kind, found in both.items() if found}
+    return left
 
 
 def _processes(words: tuple[str, ...]) -> list[str]:
@@ -77,6 +81,22 @@ def _processes(words: tuple[str, ...]) -> list[str]:
         if not ours and any(word in line for word in words):
             found.append(f"{process.pid} {process.info['status']} {line[:300]}")
     return found
+
+
+def _mounts() -> list[str]:
+    """Mount points but those of the Docker engine itself: its containers are counted."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line.split()[4] for line in lines if "/docker/" not in line.split()[4]]
+
+
+def _files(folders: tuple[Path, ...]) -> list[str]:
+    """Everything in the folders; of a cache only the files, for its empty folders may stay."""
+    return [
+        str(path)
+        for folder in folders
+        for path in folder.rglob("*")
+        if folder.name != "cache" or not path.is_dir()
+    ]
 
 
 def _cgroups() -> list[str]:

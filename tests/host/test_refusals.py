@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.command import Ended, command, environment
 from tests.host.conftest import Place
 
 
-def _assert_refused(place: Place, ended: object, code: int, *texts: str) -> None:
+def _assert_refused(place: Place, ended: Ended, code: int, *texts: str) -> None:
     assert ended.code == code, ended
     assert ended.stdout == "", ended
     assert "Traceback" not in ended.stderr, ended
@@ -75,12 +77,12 @@ def test_runs_folder_that_may_not_be_written(place: Place, engine: str):
     _assert_refused(place, ended, 3, str(place.runs))
 
 
-def test_runs_folder_that_is_a_file(place: Place, engine: str):
+def test_runs_folder_that_is_a_file(place: Place):
     place.runs.rmdir()
     place.runs.write_text("a file")
-    ended = place.verify(place.notebook("a", "1"), "--engine", engine)
+    ended = place.verify(place.notebook("a", "1"))
     place.runs.unlink()
-    _assert_refused(place, ended, 3, str(place.runs))
+    _assert_refused(place, ended, 2, str(place.runs))
 
 
 def test_handle_that_is_not_staged(place: Place, engine: str):
@@ -112,10 +114,6 @@ def test_standard_output_that_nobody_reads(place: Place, engine: str):
     """`harness verify … | head -0`: no traceback, and nothing left."""
     read_end, write_end = os.pipe()
     os.close(read_end)
-    import subprocess  # noqa: PLC0415 - this test alone needs the bare call
-
-    from tests.command import command, environment  # noqa: PLC0415
-
     words = place.arguments(place.notebook("a", "1"), "--engine", engine, "--format", "json")
     done = subprocess.run(
         command(*words),

@@ -19,6 +19,7 @@ from harness.events import CellFinished, Event, RunnerFinished, decode
 MAIN = Path(__file__).parents[2] / "harness" / "inside" / "main.py"
 LAST = ("runner_finished", "runner_failed")
 PATIENCE_S = 120.0
+NOBODY = 65534
 
 EventType = TypeVar("EventType", bound=Event)
 
@@ -103,6 +104,7 @@ class Runner:
         self.python = environment / "bin" / "python"
         self._folder = folder
         self._count = 0
+        self._user = unprivileged_user(self.python)
 
     def __call__(
         self,
@@ -126,6 +128,8 @@ class Runner:
         out, working = folder / "out", folder / "working"
         for each in (out, working):
             each.mkdir(parents=True)
+            if self._user is not None:
+                os.chown(each, self._user, self._user)
         if prepare is not None:
             prepare(working)
         file = folder / "notebook.ipynb"
@@ -133,7 +137,7 @@ class Runner:
         file.write_bytes(content)
         command = self._command(file, out, working, job)
         ran = Ran(out=out, working=working)
-        _follow(command, ran, until)
+        _follow(command, ran, until, self._user)
         return ran
 
     def _command(self, file: Path, out: Path, working: Path, job: dict[str, Any]) -> list[str]:
@@ -163,11 +167,34 @@ class Runner:
         return [str(self.python), "-I", "-B", "-X", "utf8", str(MAIN), str(path)]
 
 
-def _follow(command: Sequence[str], ran: Ran, until: Callable[[Event], bool] | None) -> None:
+def unprivileged_user(python: Path) -> int | None:
+    """Return the user who runs the notebooks when the tests are run by root.
+
+    None when we are not root, or when that user cannot reach the interpreter.
+    """
+    if os.geteuid() != 0:
+        return None
+    tried = subprocess.run(
+        ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", python, "-V"],
+        capture_output=True,
+        check=False,
+    )
+    return NOBODY if tried.returncode == 0 else None
+
+
+def _follow(
+    command: Sequence[str], ran: Ran, until: Callable[[Event], bool] | None, user: int | None
+) -> None:
     started = time.monotonic()
     errors: list[bytes] = []
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

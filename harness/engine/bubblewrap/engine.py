@@ -74,12 +74,11 @@ class BubblewrapEngine:
             sandbox = assemble(spec, _mirror_of(spec), scratch, found, stage=None, group=None)
             command = argv.outer_command(sandbox)
         mounts = (*sandbox.system, *sandbox.outer, *sandbox.interpreter)
-        held = _held(spec, found, _Facts(), noexec=root.is_real_root())
-        rows = limits.rows(spec.limits, held)
+        own_group = root.is_real_root() or scope.is_available(os.geteuid())
         return Plan(
             command=command,
             mounts=[(mount.source, mount.target) for mount in mounts],
-            limits={row.name: f"{row.allowed}: {row.mechanism}" for row in rows},
+            limits=limits.planned(spec.limits, own_group=own_group),
             environment=spec.environment,
         )
 

@@ -81,6 +81,27 @@ def rows(limits: Limits, held: Held) -> tuple[EnforcedLimit, ...]:
     return tuple(table)
 
 
+def planned(limits: Limits, *, own_group: bool) -> Mapping[str, str]:
+    """Say for `--dry-run` what would keep each limit.
+
+    Args:
+        limits: What is asked for.
+        own_group: Whether the run would get a control group of its own.
+    """
+    group = " and a cgroup" if own_group else ""
+    memory = "a cgroup of its own, swap included" if own_group else "the runner, every 100 ms"
+    return {
+        "wall_time": f"{format_duration(limits.wall_time_s)}, by the runner, then by the host",
+        "memory": f"{format_size(limits.memory_bytes)}, by {memory}",
+        "cpus": f"{limits.cpus}, by affinity{group}",
+        "disk": f"{format_size(limits.disk_bytes)} in /kaggle/working, watched by the runner",
+        "shm": f"{format_size(limits.shm_bytes)}, by the size of /dev/shm",
+        "processes": f"{limits.processes}, by RLIMIT_NPROC{group}",
+        "network": "none but loopback, by a network namespace of its own",
+        "inputs": "read-only, by the mounts",
+    }
+
+
 def has_swap(meminfo: Path = Path("/proc/meminfo")) -> bool:
     """Whether this machine has swap in use; True where that cannot be read."""
     try:

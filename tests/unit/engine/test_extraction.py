@@ -254,6 +254,14 @@ class TestTar:
         done = from_tar(tar_of(*members), target, max_bytes=100, max_files=2)
         assert (done.files, done.size_bytes, len(done.left_out)) == (2, 60, 7)
 
+    def test_depth_is_bounded_and_said_once(self, target):
+        names = ["/".join(["working", *["d"] * depth]) for depth in range(1, MAX_DEPTH + 50)]
+        done = from_tar(
+            tar_of(*((entry(name, tarfile.DIRTYPE), b"") for name in names)), target, max_files=1000
+        )
+        assert done.folders == MAX_DEPTH
+        assert len(done.left_out) == 1
+
     @pytest.mark.parametrize("cut", [1, 600, 1100])
     def test_a_stream_that_is_cut(self, target, cut):
         archive = tar_of((entry("working/a"), b"x" * 2000))

@@ -65,7 +65,8 @@ def test_model_of_the_hub(failed):
     assert verdict.cause is Cause.MISSING_MODEL
     handle = "google-bert/bert-base-uncased/transformers/default/1"
     for words in (
-        f"harness stage hub:google-bert/bert-base-uncased {handle}",
+        "hf download google-bert/bert-base-uncased --local-dir bert-base-uncased",
+        f"harness stage folder:bert-base-uncased {handle}",
         f'"{handle}" in model_sources',
         f'In cell 2 load "/kaggle/input/models/{handle}" instead of "google-bert/bert',
     ):
@@ -84,7 +85,7 @@ def test_model_in_the_classic_layout(failed, make_spec):
 def test_model_without_an_owner(failed):
     code = 'AutoModel.from_pretrained("bert-base-uncased")'
     advice = failed("OSError", OFFLINE, traceback=HUB, code=code).advice
-    assert "harness stage hub:bert-base-uncased OWNER/bert-base-uncased/" in advice
+    assert "harness stage folder:bert-base-uncased OWNER/bert-base-uncased/" in advice
 
 
 def test_package(failed):

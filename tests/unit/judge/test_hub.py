@@ -119,3 +119,7 @@ def test_a_retry_on_a_closed_client_counts_only_inside_the_hub():
     assert missing_model(bare(value))
     outside = Failure(error_name="RuntimeError", error_value=value, traceback="", cell=1)
     assert missing_model(outside) is None
+
+
+def test_a_path_of_the_input_is_no_model_of_a_hub():
+    assert missing_model(bare("Can't load the configuration of '/kaggle/input/bert'.")) is None

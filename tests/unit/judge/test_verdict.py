@@ -252,7 +252,7 @@ def test_process_limit(judged, make_run):
         error_name="RuntimeError",
         error_value="can't start new thread",
     )
-    assert said(judged(events)) == (Outcome.EXCEEDED_ALLOWED_COMPUTE, Cause.PROCESS_LIMIT, 2)
+    assert said(judged(events)) == (Outcome.THREW_EXCEPTION, Cause.PROCESS_LIMIT, 2)
 
 
 def test_the_clock_outweighs_memory(judged, make_run):
@@ -309,7 +309,7 @@ def test_greetings_of_the_kernel_are_no_last_words(judged, make_run):
 def test_death_for_want_of_threads(judged, make_run):
     tail = "libgomp: Thread creation failed: Resource temporarily unavailable"
     events = make_run(start(2), died(exit_code=1, tail=tail), finish="failed")
-    assert said(judged(events))[:2] == (Outcome.EXCEEDED_ALLOWED_COMPUTE, Cause.PROCESS_LIMIT)
+    assert said(judged(events))[:2] == (Outcome.THREW_EXCEPTION, Cause.PROCESS_LIMIT)
 
 
 def test_death_after_the_last_cell_is_a_warning(judged, make_run):
