@@ -175,8 +175,8 @@ class KernelDied(Event):
         cell: Cell that was running, or None.
         exit_code: Its exit code, or None when a signal ended it.
         signal: Number of the signal, or None.
-        stderr_tail: Last lines of its standard error (faulthandler's stack is there), at most
-            8,000 characters.
+        stderr_tail: Last lines of what went past Jupyter to its own standard output and error, at
+            most 8,000 characters; mostly empty.
     """
 
     kind: ClassVar[str] = "kernel_died"

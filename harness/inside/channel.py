@@ -34,6 +34,11 @@ class Channel:
         """Seconds since the runner started, to the millisecond: an event's `time_s`."""
         return round(time.monotonic() - self._started, 3)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the last event has been sent."""
+        return self._closed
+
     def send(self, event: Event) -> None:
         """Send an event; after the last one this does nothing."""
         with self._lock:

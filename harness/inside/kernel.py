@@ -26,6 +26,7 @@ from harness.inside.processes import all_processes, descendants
 
 _PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 _ADDRESS = "127.0.0.1"
+_EXITING = 0x4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,23 @@ def exit_of(status: int, *, through_bubblewrap: bool) -> KernelExit:
     if through_bubblewrap and 128 < code <= 128 + signal.SIGRTMAX:
         return KernelExit(None, code - 128)
     return KernelExit(code, None)
+
+
+def ends_soon(stat: str, status: str) -> bool:
+    """Tell from /proc/PID/stat and status whether a process exits or has SIGKILL waiting.
+
+    Source: Linux, proc_pid_stat(5) field 9, PF_EXITING in include/linux/sched.h, and
+    proc_pid_status(5), ShdPnd; read 2026-11.
+    """
+    after_name = stat.rpartition(")")[2].split()
+    if len(after_name) < 7 or after_name[0] in "ZX" or int(after_name[6]) & _EXITING:
+        return True
+    waiting = 0
+    for line in status.splitlines():
+        name, _, mask = line.partition(":")
+        if name in {"SigPnd", "ShdPnd"}:
+            waiting |= int(mask, 16)
+    return bool(waiting & 1 << (signal.SIGKILL - 1))
 
 
 class KernelProcess:
@@ -197,6 +215,18 @@ class KernelProcess:
             os.kill(target, number)
         except (ProcessLookupError, PermissionError) as error:
             sys.stderr.write(f"signal {number} did not reach the kernel: {error}\n")
+
+    def is_ending(self) -> bool:
+        """Whether it has ended, or is about to: giving back much memory takes it seconds."""
+        pid = self._kernel_pid()
+        if pid is None:
+            return True
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return True
+        return ends_soon(stat, status)
 
     def interrupt(self) -> None:
         """Interrupt what it runs, as pressing stop does."""

@@ -35,22 +35,40 @@ class Log:
         self._lock = threading.Lock()
         self._written = self._file.write("[")
         self._first = True
+        self._failure: OSError | None = None
 
     def write(self, stream_name: str, text: str) -> None:
-        """Add text that was printed, an element a line."""
+        """Add text that was printed, an element a line.
+
+        A full disk is reported by `close`: a cell that prints must not fail for it.
+        """
         time_s = time.monotonic() - self._started
         with self._lock:
-            for line in text.splitlines(keepends=True):
-                if self._file is None or self._written > _LARGEST_BYTES:
-                    return
-                comma = "" if self._first else "\n,"
-                self._written += self._file.write(comma + log_entry(stream_name, time_s, line))
-                self._first = False
+            if self._file is None or self._failure is not None:
+                return
+            try:
+                self._write_lines(self._file, stream_name, time_s, text)
+            except OSError as error:
+                self._failure = error
+
+    def _write_lines(self, file: IO[str], stream_name: str, time_s: float, text: str) -> None:
+        for line in text.splitlines(keepends=True):
+            if self._written > _LARGEST_BYTES:
+                return
+            comma = "" if self._first else "\n,"
+            self._written += file.write(comma + log_entry(stream_name, time_s, line))
+            self._first = False
 
     def close(self) -> None:
-        """End the array; later text is dropped."""
+        """End the array; later text is dropped.
+
+        Raises:
+            OSError: The file could not be written.
+        """
         with self._lock:
             if self._file is not None:
-                self._file.write("]\n")
-                self._file.close()
-                self._file = None
+                file, self._file = self._file, None
+                with file:
+                    file.write("]\n")
+            if self._failure is not None:
+                raise self._failure

@@ -98,13 +98,13 @@ class Population:
 
     Attributes:
         helper: Returns the pid of the runner's helper, which is no process of the notebook, and
-            neither is what it started.
+            neither is what it started; None when there is none.
     """
 
     def __init__(self, *, sole: bool) -> None:
         self._sole = sole
         self._me = os.getpid()
-        self.helper: Callable[[], int] | None = None
+        self.helper: Callable[[], int | None] = lambda: None
 
     def alive(self) -> list[ProcessState]:
         """Return the notebook's processes that have not ended."""
@@ -120,10 +120,8 @@ class Population:
         return {self._me} | self._helpers(all_processes())
 
     def _helpers(self, processes: Mapping[int, ProcessState]) -> set[int]:
-        if self.helper is None:
-            return set()
         pid = self.helper()
-        return {pid} | descendants(pid, processes)
+        return set() if pid is None else {pid} | descendants(pid, processes)
 
     def end(self) -> None:
         """Kill every process of the notebook.

@@ -12,6 +12,7 @@ logs of public notebooks of 2026; read 2026-11.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -76,6 +77,8 @@ class Renderer:
         Returns:
             What went wrong, or None.
         """
+        # In Docker it is a process of the notebook's user, who may have stopped it.
+        self.process.send_signal(signal.SIGCONT)
         self._thread.join(max(0.0, timeout_s))
         if self._thread.is_alive():
             self._problem = "it was not ready in time"

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _STDERR_CHARACTERS = 8_000
 _NAMES_REPORTED = 1_000
 _PAGE_S = 120.0
-_VICTIM_ENDS_S = 0.5
+_KILL_ARRIVES_S = 0.05
 _PAGE_AFTER_GRACE_S = 0.7
 _INFRASTRUCTURE = ("bwrap",)
 LOG = "log.json"
@@ -57,11 +57,13 @@ class Progress:
     Attributes:
         cell: Cell that is running, or None.
         started_s: When it was sent.
+        is_ready: Whether the kernel has answered, so that code of the notebook may run.
         stopped_by: What made the runner end the notebook, or None.
     """
 
     cell: int | None = None
     started_s: float = 0.0
+    is_ready: bool = False
     stopped_by: str | None = None
 
 
@@ -155,13 +157,15 @@ class Run:
 
     def abandon(self) -> None:
         """End everything at once, the runner too, because the host is gone."""
-        if self._clock.over.is_set():
+        if self.channel.is_closed:
             return  # as agreed: it has fetched the files
         self._population.end()
         os._exit(1)
 
-    def _helper(self) -> int:
-        return self._renderer.process.pid
+    def _helper(self) -> int | None:
+        process = self._renderer.process
+        # The pid of one that has been waited for may be a process of the notebook by now.
+        return process.pid if process.returncode is None else None
 
     def end_processes(self) -> int:
         """End every process of the notebook and return how many it had left behind."""
@@ -228,12 +232,12 @@ class Run:
     def _finish_page_and_processes(self, status: str) -> int:
         if self.progress.stopped_by == "refused":
             return self.end_processes()
-        allowed_s = _PAGE_S
+        end_s = self.job.wall_time_s + _PAGE_AFTER_GRACE_S
         if status == "stopped":
-            # The notebook's time is over, so a page that takes long is given up.
             self._population.end()
-            end_s = self.job.wall_time_s + self.job.grace_s + _PAGE_AFTER_GRACE_S
-            allowed_s = min(_PAGE_S, max(_PAGE_AFTER_GRACE_S, end_s - self.channel.now_s))
+            end_s += self.job.grace_s
+        # A page that takes longer than the session is given up before the clock gives up the run.
+        allowed_s = min(_PAGE_S, max(_PAGE_AFTER_GRACE_S, end_s - self.channel.now_s))
         problem = self._renderer.finish(allowed_s)
         if problem is not None:
             sys.stderr.write(f"{render.PAGE}: {problem}\n")
@@ -268,17 +272,22 @@ class Run:
             self._population.end()
 
     def _memory_killed(self, killed: int) -> None:
-        """The memory killer took somebody: end all, as Kaggle's session would be."""
+        """The memory killer took somebody: end all, as Kaggle ends the session.
+
+        If it took the kernel, its death is reported as such, although others are ended here.
+        """
         self.channel.send(
             MemoryKill(time_s=self.channel.now_s, killed=killed, cell=self.progress.cell)
         )
-        # The victim's pages are freed before its end shows: a moment tells kernel from child.
-        if not self.kernel.exited.wait(_VICTIM_ENDS_S):
+        # The counter goes up just before the signal is sent.
+        if not self.kernel.exited.wait(_KILL_ARRIVES_S) and not self.kernel.is_ending():
             with self._lock:
                 self.progress.stopped_by = self.progress.stopped_by or "memory_kill"
         self._population.end()
 
     def _name_wanted(self, name: str) -> None:
+        if not self.progress.is_ready:
+            return  # the kernel, which looks for its own name while it starts
         key = (name, self.progress.cell)
         if key not in self._names and len(self._names) < _NAMES_REPORTED:
             self._names.add(key)

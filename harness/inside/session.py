@@ -86,6 +86,7 @@ class Session:
         self._notebook.metadata["language_info"] = reply["content"].get("language_info", {})
         seal_imports()
         self._run.kernel.note_ready()
+        self._run.progress.is_ready = True
         autosave = asyncio.ensure_future(self._autosave())
         try:
             return await self._run_cells()

@@ -187,6 +187,27 @@ def test_verify_runs(connection, create, notebook_in_clone, cell, code):
 
 
 @pytest.mark.docker
+def test_the_notebook_cannot_change_the_runner_of_verify(connection, create, notebook_in_clone):
+    notebook = notebook_in_clone(
+        "import os\n"
+        "paths = [os.path.join(top, name) for top, folders, files in os.walk('/harness')\n"
+        "         for name in folders + files] + ['/harness']\n"
+        "for path in paths:\n"
+        "    try: os.rename(path, path + '-moved')\n"
+        "    except OSError: continue\n"
+        "    raise RuntimeError(path)\n"
+        "try: open('/harness/lib/json.py', 'w')\n"
+        "except OSError: pass\n"
+        "else: raise RuntimeError('json.py')"
+    ).relative_to(ROOT)
+    verify = services({**SMALL, "NOTEBOOK": str(notebook)})["verify"]
+    identity = create(create_request(present(verify), {}))
+    connection.api.start(identity)
+    ended = connection.api.wait(identity, timeout=120)
+    assert ended["StatusCode"] == 0, connection.api.logs(identity).decode()
+
+
+@pytest.mark.docker
 def test_the_lab_answers_through_the_door_and_has_no_network(connection, volume, create):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -96,3 +96,14 @@ def test_killed_before_the_start(harness_at, connection, point):
     assert name in DockerEngine().remove_leftovers()
     assert ours(connection, process.pid) == []
     assert name not in {each.name for each in find_leftovers(connection)}
+
+
+def test_somebody_removes_the_container_without_its_volumes(harness_at, connection):
+    process = harness_at("running")
+    (container,) = ours(connection, process.pid)
+    volumes = {each["Name"] for each in container["Mounts"] if each["Type"] == "volume"}
+    assert len(volumes) == 2
+    connection.api.remove_container(container["Id"], force=True)
+    process.communicate(timeout=60)
+    left = {each["Name"] for each in connection.api.volumes()["Volumes"] or ()}
+    assert not volumes & left

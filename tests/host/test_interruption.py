@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -22,6 +23,15 @@ LONG = """
 
 def _end(process: subprocess.Popen[bytes], *, timeout_s: float = 30.0) -> int:
     return process.wait(timeout=timeout_s)
+
+
+def _assert_harness_error(place: Place, process: subprocess.Popen[bytes]) -> None:
+    """The report says that nothing can be said about the notebook."""
+    code = _end(process)
+    report = json.loads((place.folder / "stdout").read_text())
+    assert report["outcome"] == "Harness Error"
+    assert report["cause"] in {"engine_failed", "runner_failed"}
+    assert code == (3 if report["cause"] == "engine_failed" else 70)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -121,15 +131,16 @@ def test_container_that_somebody_removes(place: Place):
     process = place.start(place.notebook("long", LONG), "--engine", "docker", "--format", "json")
     place.wait_for_word()
     listed = subprocess.run(
-        ["docker", "ps", "--quiet", "--filter", "label=kaggle-harness.run"],
+        ["docker", "ps", "--format", '{{.ID}} {{.Label "kaggle-harness.owner"}}'],
         capture_output=True,
         text=True,
         check=True,
-    ).stdout.split()
-    ours = [each for each in listed if each not in place.before.containers]
-    assert len(ours) == 1
+    ).stdout
+    pairs = [line.split() for line in listed.splitlines()]
+    ours = [pair[0] for pair in pairs if pair[1:] and pair[1].startswith(f"{process.pid}:")]
+    assert len(ours) == 1, listed
     subprocess.run(["docker", "rm", "--force", ours[0]], capture_output=True, check=True)
-    assert _end(process) == 3, (place.folder / "stderr").read_text()
+    _assert_harness_error(place, process)
     assert place.left().keys() <= {"files"}
 
 
@@ -144,5 +155,5 @@ def test_sandbox_that_somebody_kills(place: Place):
     sandboxes = [each for each in inside if each.name() == "bwrap"]
     assert sandboxes
     sandboxes[0].kill()
-    assert _end(process) == 3, (place.folder / "stderr").read_text()
+    _assert_harness_error(place, process)
     assert place.left().keys() <= {"files"}

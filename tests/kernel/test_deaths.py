@@ -50,14 +50,20 @@ def test_a_kernel_that_dies_fails_the_run_at_once(run, source, code, number):
     assert (ran.out / "__results__.html").exists()
 
 
-def test_the_faulthandler_s_stack_is_handed_on(run):
-    source = "import ctypes, faulthandler\nfaulthandler.enable()\nctypes.string_at(0)"
-    tail = run(make_notebook(source)).one(KernelDied).stderr_tail
-    assert tail.startswith("Fatal Python error: Segmentation fault")
+def test_what_went_past_ipykernel_to_standard_error_is_handed_on(run):
+    source = (
+        "import os, sys\nos.write(sys.stderr._original_stdstream_copy, b'no memory left\\n')\n"
+        "os.abort()"
+    )
+    assert run(make_notebook(source)).one(KernelDied).stderr_tail == "no memory left\n"
 
 
 def test_what_was_printed_before_a_death_is_kept(run):
-    ran = run(make_notebook("print('last words', flush=True)\nimport os; os._exit(3)"))
+    ran = run(
+        make_notebook(
+            "print('last words', flush=True)\nimport os, time; time.sleep(0.1); os._exit(3)"
+        )
+    )
     assert ran.text(0) == "last words\n"
 
 

@@ -62,7 +62,7 @@ class BubblewrapEngine:
         for path in (mirror, *(source.path for source in spec.sources)):
             if root.is_real_root() and not _is_open(path):
                 raise PrerequisiteError(
-                    f"{path} is readable by root alone, and root hands a run to another uid.",
+                    f"{path} may be read by its owner alone, and root hands a run to another uid.",
                     fix=f"Run 'chmod -R go+rX {path}', or run the harness as an ordinary user.",
                 )
 
@@ -141,8 +141,7 @@ def _follow(
     facts.group = cgroup.create(note.name, wanted)
     in_scope = facts.group is None and os.geteuid() != 0 and scope.is_available(os.geteuid())
     facts.group_values = facts.group.read_back() if facts.group else None
-    own_group = facts.group is not None or in_scope
-    command = _command(spec, scratch, found, facts.group, own_group=own_group)
+    command = _command(spec, scratch, found, facts.group)
     if in_scope:
         command = [*scope.prefix(note.name, wanted), *command]
 
@@ -172,7 +171,7 @@ def _follow(
 
 
 def _command(
-    spec: RunSpec, scratch: Scratch, found: Program, group: Cgroup | None, *, own_group: bool
+    spec: RunSpec, scratch: Scratch, found: Program, group: Cgroup | None
 ) -> Sequence[str]:
     """Write the job file; build the command that starts the sandbox, as root or not."""
     mirror, stage = _mirror_of(spec), None
@@ -181,7 +180,7 @@ def _command(
     sandbox = assemble(spec, mirror, scratch, found, stage=stage, group=group)
     choices = runner.EngineChoices(
         kernel_prefix=argv.kernel_prefix(sandbox),
-        watch_memory=not own_group,
+        watch_memory=group is None,  # also in a scope, which shows only later that it holds
         cpus=_cpus(spec),
         # Also beside a cgroup: it is shared with the runner, which a fork bomb must not starve.
         process_limit=spec.limits.processes + cgroup.OWN_PROCESSES // 4,
@@ -200,7 +199,7 @@ def _command(
         gid=uid,
         command=command,
     )
-    return root.enter_command(entrance, scratch.folder / "entrance.json")
+    return root.enter_command(entrance, scratch.folder / "entrance")
 
 
 def _needed(spec: RunSpec, mirror: Path, scratch: Scratch, found: Program) -> Sequence[Path]:
@@ -224,7 +223,8 @@ def _raise_if_it_never_ran(seen: Followed) -> None:
     tail = seen.stderr_tail.strip()
     if "overlay" in tail and "bwrap" in tail:
         raise _NoOverlayError
-    if "bwrap: " in tail and any(word in tail for word in ("amespace", "uid map", "RTM_NEWADDR")):
+    by_bwrap = any(word in tail for word in ("amespace", "uid map", "RTM_NEWADDR"))
+    if root.ENTER.name in tail or ("bwrap: " in tail and by_bwrap):
         raise program.refusal(tail)
     said = "\n".join(tail.splitlines()[-8:]) or "nothing"
     raise EngineError(
@@ -296,6 +296,7 @@ def _mirror_of(spec: RunSpec) -> Path:
 
 
 def _is_open(path: Path) -> bool:
-    """Whether everyone may read a folder itself; who may reach it is another matter."""
-    mode = path.stat().st_mode
-    return bool(mode & stat.S_IROTH and mode & stat.S_IXOTH)
+    """Whether root can show a folder to another uid: its own, or one that everyone may read."""
+    status = path.stat()
+    everyones = status.st_mode & stat.S_IROTH and status.st_mode & stat.S_IXOTH
+    return status.st_uid == 0 or bool(everyones)

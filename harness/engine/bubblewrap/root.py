@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import pwd
 import secrets
@@ -21,6 +21,7 @@ SMALL_FIRST_UID = 63_000
 """For a root whose own namespace ends at 65535, in a container say."""
 
 UIDS = 1_000
+ENTER = Path(__file__).with_name("enter.py")
 STAGES = ("/mnt", "/media", "/srv", "/opt", "/var/tmp", "/tmp")  # noqa: S108 - a mount point, in private
 
 
@@ -142,9 +143,9 @@ def choose_stage(sources: Sequence[Path]) -> Stage:
 
 def enter_command(entrance: Entrance, file: Path) -> list[str]:
     """Write `entrance` to `file`; return the command that carries it out."""
-    file.write_text(json.dumps(asdict(entrance)), encoding="utf-8")
-    program = Path(__file__).with_name("enter.py")
-    return [sys.executable, "-I", "-S", "-B", str(program), str(file)]
+    file.write_bytes(marshal.dumps(asdict(entrance)))
+    file.chmod(0o600)
+    return [sys.executable, "-I", "-S", "-B", str(ENTER), str(file)]
 
 
 def _uids_in_use(proc: Path) -> set[int]:

@@ -80,7 +80,7 @@ def container_config(spec: RunSpec, image: Image, placement: Placement) -> dict[
         "WorkingDir": str(WORKING),
         "Hostname": "localhost",
         "Healthcheck": {"Test": ["NONE"]},
-        "Labels": {RUN_LABEL: placement.run, OWNER_LABEL: placement.owner},
+        "Labels": labels(placement),
         "AttachStdin": True,
         "AttachStdout": True,
         "AttachStderr": True,
@@ -117,11 +117,16 @@ def _host_config(spec: RunSpec, placement: Placement) -> dict[str, Any]:
         "PublishAllPorts": False,
         "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
         "DeviceRequests": _device_requests(spec.accelerator.present),
-        "Mounts": mounts(spec.sources, placement.inputs),
+        "Mounts": mounts(spec.sources, placement),
     }
 
 
-def mounts(sources: Sequence[AttachedSource], inputs: Path) -> list[dict[str, Any]]:
+def labels(placement: Placement) -> dict[str, str]:
+    """How a container, and its volumes, are found again when their owner was killed."""
+    return {RUN_LABEL: placement.run, OWNER_LABEL: placement.owner}
+
+
+def mounts(sources: Sequence[AttachedSource], placement: Placement) -> list[dict[str, Any]]:
     """What is mounted, parents before children.
 
     /harness and /kaggle/working are unnamed volumes, gone with the container: a mount point cannot
@@ -130,15 +135,23 @@ def mounts(sources: Sequence[AttachedSource], inputs: Path) -> list[dict[str, An
     `Binds`: a folder that the engine cannot see is then an error and not made up empty.
     """
     return [
-        {"Type": "volume", "Target": str(HARNESS)},
-        {"Type": "volume", "Target": str(WORKING)},
-        _read_only(inputs, INPUT),
+        _volume(HARNESS, placement),
+        _volume(WORKING, placement),
+        _read_only(placement.inputs, INPUT),
         *(_read_only(source.path, source.mount) for source in sorted(sources, key=_mount_of)),
     ]
 
 
 def _mount_of(source: AttachedSource) -> PurePosixPath:
     return source.mount
+
+
+def _volume(target: PurePosixPath, placement: Placement) -> dict[str, Any]:
+    return {
+        "Type": "volume",
+        "Target": str(target),
+        "VolumeOptions": {"Labels": labels(placement)},
+    }
 
 
 def _read_only(source: Path, target: PurePosixPath) -> dict[str, Any]:

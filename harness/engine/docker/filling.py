@@ -23,7 +23,8 @@ def archive(job: Mapping[str, object], notebook: bytes) -> bytes:
     """Build the archive, to be unpacked at the container's root."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        _add_folder(tar, HARNESS, 0o755, RUNNER_UID)
+        for folder in _package_folders():
+            _add_folder(tar, folder, 0o755, RUNNER_UID)
         _add_folder(tar, OUT, 0o700, RUNNER_UID)
         _add_file(tar, JOB, json.dumps(job, ensure_ascii=True).encode(), RUNNER_UID)
         _add_file(tar, NOTEBOOK, notebook, RUNNER_UID)
@@ -43,6 +44,20 @@ def package_files() -> Iterator[tuple[Path, PurePosixPath]]:
         for path in sorted(source.rglob("*")):
             if path.is_file() and path.suffix in _SUFFIXES:
                 yield path, target / path.relative_to(source).as_posix()
+
+
+def _package_folders() -> list[PurePosixPath]:
+    """/harness and all folders of the package below it, parents first.
+
+    A folder that the unpacking has to make up would be root's, and so the notebook's to change.
+    """
+    folders = {
+        parent
+        for _, target in package_files()
+        for parent in target.parents
+        if parent.is_relative_to(HARNESS)
+    }
+    return sorted(folders)
 
 
 def _add_folder(tar: tarfile.TarFile, path: PurePosixPath, mode: int, uid: int) -> None:

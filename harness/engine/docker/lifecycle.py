@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from harness.engine.docker.attach import Attachment
 from harness.engine.docker.client import Connection
+from harness.engine.docker.create import RUN_LABEL
 from harness.engine.docker.failures import engine_errors, refused, went_away
 
 _GONE_S = 30.0  # for a killed container to be gone; a busy disk takes seconds
@@ -111,6 +112,13 @@ class Container:
             except NotFound:
                 return None
             return _guarded(stream, path)
+
+    def remove_volumes(self) -> None:
+        """Remove its unnamed volumes, for when somebody removed the container without them."""
+        mine = {"label": f"{RUN_LABEL}={self._config['Labels'][RUN_LABEL]}"}
+        with engine_errors("removing the container's volumes"):
+            for volume in self._api.volumes(filters=mine).get("Volumes") or ():
+                self._api.remove_volume(volume["Name"], force=True)
 
     def oom_noted(self) -> bool:
         """Whether the engine saw the kernel's memory killer at work: a hint, never evidence.

@@ -185,8 +185,10 @@ class Session:
         # One that stays is removed by its owner; what it said of the notebook holds all the same.
         gone = container.wait_until_gone(_GONE_S if ending is _Ending.BROKE_OFF else _LEAVE_S)
         code, signal = _exit_of(container.exit_code)
-        if ending is _Ending.BROKE_OFF and gone and container.oom_noted():
-            self._notes.append("Docker noted that the kernel's memory killer was at work.")
+        if ending is _Ending.BROKE_OFF and gone:
+            container.remove_volumes()
+            if container.oom_noted():
+                self._notes.append("Docker noted that the kernel's memory killer was at work.")
         return ExitFacts(
             exit_code=code,
             signal=signal,

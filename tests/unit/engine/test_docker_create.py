@@ -112,7 +112,7 @@ def test_input_dies_with_our_connection():
 
 
 def test_every_bind_is_read_only_and_parents_come_first():
-    made = mounts(SPEC.sources, PLACEMENT.inputs)
+    made = mounts(SPEC.sources, PLACEMENT)
     binds = [mount for mount in made if mount["Type"] == "bind"]
     assert all(mount["ReadOnly"] for mount in binds)
     targets = [mount["Target"] for mount in made]

@@ -95,15 +95,22 @@ class TestLeftovers:
                 asked.append(arguments)
                 return [container]
 
-            api = SimpleNamespace(containers=containers)
+            def volumes(**arguments):
+                asked.append(arguments)
+                return {"Volumes": [{"Name": "v" * 64, "Labels": container["Labels"]}]}
+
+            api = SimpleNamespace(containers=containers, volumes=volumes)
             found = leftovers.find_leftovers(SimpleNamespace(api=api))
-            assert asked == [{"all": True, "filters": {"label": RUN_LABEL}}]
+            assert asked == [
+                {"all": True, "filters": {"label": RUN_LABEL}},
+                {"filters": {"label": RUN_LABEL, "dangling": True}},
+            ]
             return [each.name for each in found]
 
         return find
 
     def test_of_a_dead_owner(self, find):
-        assert find(Owner.DEAD) == ["kaggle-harness-1"]
+        assert find(Owner.DEAD) == ["kaggle-harness-1", "v" * 12]
 
     def test_of_a_living_owner(self, find):
         assert find(Owner.ALIVE, status="exited") == []
