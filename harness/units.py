@@ -39,7 +39,7 @@ def parse_duration(text: str) -> float:
     while rest:
         match = _DURATION_PART.match(rest)
         if match is None or match["unit"] not in _SECONDS:
-            raise ValueError(f"{text!r} is not a duration: write numbers with s, min or h, as in 9h")
+            raise ValueError(f"{text!r} is not a duration: write numbers with s, min or h: 9h")
         total += float(match["number"]) * _SECONDS[match["unit"]]
         rest = rest[match.end() :]
     if total <= 0:
@@ -54,7 +54,7 @@ def format_size(size_bytes: float) -> str:
     '20.0 GiB'
     """
     value, unit = float(size_bytes), "B"
-    for unit in ("B", *_BINARY):  # noqa: B007 - the unit reached is used below
+    for unit in ("B", *_BINARY):
         if value < 1024 or unit == "TiB":
             break
         value /= 1024
