@@ -1,6 +1,7 @@
 """The images: what the Dockerfile promises, and tests/image inside of `test`, network off."""
 
 import contextlib
+import hashlib
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from harness.engine.image import Target, build_command, default_base, kaggle_ref
 from tests.docker.compose import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+LOCK = hashlib.sha256((ROOT / "mirror.lock").read_bytes()).hexdigest()
 MODEL = "models/owner/tiny/transformers/default/1"
 
 
@@ -42,7 +44,7 @@ def test_slim_is_labelled(api):
     found = api.inspect_image(SLIM_IMAGE)
     labels = found["Config"]["Labels"]
     assert labels["kaggle-harness.python"] == "/opt/mirror/bin/python"
-    assert re.fullmatch(r"[0-9a-f]{64}", labels["kaggle-harness.lock"])
+    assert labels["kaggle-harness.lock"] == LOCK, "slim is of another lock: run 'make image'"
     assert labels["kaggle-harness.target"] == "slim"
     assert found["Config"]["WorkingDir"] == "/kaggle/working"
 
@@ -50,12 +52,18 @@ def test_slim_is_labelled(api):
 @pytest.fixture(scope="module")
 def image(api):
     """The image `test`, built from slim's layers when it is not there."""
-    try:
-        api.inspect_image(Target.TEST.tag)
-    except ImageNotFound:
+    if not built_from_the_lock(api):
         code = process.run_streaming(build_command(Target.TEST, ROOT, base_of_slim(api)))
         assert code == 0, "build it with 'harness image --target test --base-image …'"
     return Target.TEST.tag
+
+
+def built_from_the_lock(api):
+    try:
+        labels = api.inspect_image(Target.TEST.tag)["Config"]["Labels"]
+    except ImageNotFound:
+        return False
+    return labels.get("kaggle-harness.lock") == LOCK
 
 
 def base_of_slim(api):
