@@ -31,7 +31,7 @@ from harness.events import (  # noqa: E402 - the line above makes it importable
 )
 
 RUNNER_UID = "990"
-_CAPABILITIES = "+setuid,+setgid,+setpcap,+kill,+net_bind_service"
+_CAPABILITIES = "+setuid,+setgid,+setpcap,+kill,+net_bind_service,+dac_read_search"
 _AS_RUNNER = (
     *("setpriv", "--reuid", RUNNER_UID, "--regid", RUNNER_UID, "--clear-groups"),
     *("--inh-caps", _CAPABILITIES, "--ambient-caps", _CAPABILITIES, "--"),

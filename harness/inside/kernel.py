@@ -7,6 +7,7 @@ noticed at once and with its cause.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -42,6 +43,11 @@ class Connection:
     file: Path
     key: str
     ports: dict[str, int]
+
+    def remove(self) -> None:
+        """Remove the connection file; one that the kernel made its own goes with the sandbox."""
+        with contextlib.suppress(PermissionError):
+            self.file.unlink(missing_ok=True)
 
     def address(self, port: str) -> str:
         """Return ZeroMQ's address of a port named as in `ports`."""
@@ -155,7 +161,10 @@ class KernelProcess:
                 # Safe: the runner has no other thread yet.
                 preexec_fn=lambda: _confine(job.cpus, job.process_limit),  # noqa: PLW1509
             )
-        except subprocess.SubprocessError as error:
+        except (OSError, subprocess.SubprocessError) as error:
+            self.connection.remove()
+            if isinstance(error, OSError):
+                raise
             raise OSError(f"the kernel's limits could not be set: {error}") from error
         finally:
             os.close(write_end)

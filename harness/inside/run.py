@@ -160,6 +160,7 @@ class Run:
         if self.channel.is_closed:
             return  # as agreed: it has fetched the files
         self._population.end()
+        self.kernel.connection.remove()
         os._exit(1)
 
     def _helper(self) -> int | None:
@@ -176,6 +177,7 @@ class Run:
         ]
         self._population.end()
         self._renderer.kill()
+        self.kernel.connection.remove()
         return len(left)
 
     def kernel_died(self) -> None:
@@ -227,7 +229,6 @@ class Run:
                 leftovers=leftovers,
             )
         )
-        self.kernel.connection.file.unlink(missing_ok=True)
 
     def _finish_page_and_processes(self, status: str) -> int:
         if self.progress.stopped_by == "refused":

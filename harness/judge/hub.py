@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 
 from harness.judge.failure import Failure
-from harness.judge.frames import cell_failing_lines, cell_lines, passes_through
+from harness.judge.frames import (
+    cell_failing_lines,
+    cell_lines,
+    failing_lines,
+    passes_through,
+)
 
 _HUB_PACKAGES = (
     "huggingface_hub",
@@ -32,6 +37,9 @@ _NO_NETWORK = re.compile(
     # Source: Kaggle/docker-python, patches/kaggle_web_client.py, read 2026-11.
     r"|Connection error trying to communicate with service|turn on the internet"
 )
+# What connecting says where lo has no address of the other's family, as IPv6 in a container.
+_NO_OWN_ADDRESS = re.compile(r"\[Errno 99\] Cannot assign requested address")
+_CONNECTS = re.compile(r"\b(?:connect(?:_ex)?|create_connection|sendto)\(")
 _NETWORK_ERROR = re.compile(
     r"Connect|Timeout|TimedOut|Network|Resolution|URLError|HTTPError|Endpoint|Download|SSLError"
     r"|CommError|gaierror|Unreachable|Transport|ProxyError|RetryError"
@@ -92,8 +100,10 @@ def network_need(failure: Failure) -> str | None:
     Not: a refused connection on this machine, nor a time-out, when no name was asked for.
     """
     asked = bool(failure.asked)
+    connects = any(_CONNECTS.search(line) for line in failing_lines(failure.traceback))
     if not (
         _NO_NETWORK.search(failure.messages)
+        or (connects and _NO_OWN_ADDRESS.search(failure.messages))
         or (asked and _NETWORK_ERROR.search(failure.error_name))
         or (asked and _NETWORK_PROGRAM.search(failure.error_value))
     ):

@@ -11,7 +11,7 @@ from harness.engine.docker.create import NAME_PREFIX
 from harness.engine.docker.engine import DockerEngine
 from harness.engine.docker.leftovers import find_leftovers
 from tests.docker.compose import ROOT
-from tests.docker.conftest import write_notebook
+from tests.docker.conftest import folders_in, make_spec, write_notebook
 
 pytestmark = pytest.mark.docker
 
@@ -96,6 +96,16 @@ def test_killed_before_the_start(harness_at, connection, point):
     assert name in DockerEngine().remove_leftovers()
     assert ours(connection, process.pid) == []
     assert name not in {each.name for each in find_leftovers(connection)}
+
+
+def test_the_next_run_removes_what_is_left(harness_at, connection, tmp_path):
+    process = harness_at("start")
+    process.kill()
+    process.wait()
+    assert len(ours(connection, process.pid)) == 1
+    spec = make_spec(write_notebook(tmp_path, "pass"), tmp_path)
+    DockerEngine().run(spec, folders_in(tmp_path / "next"), lambda _: None)
+    assert ours(connection, process.pid) == []
 
 
 def test_somebody_removes_the_container_without_its_volumes(harness_at, connection):

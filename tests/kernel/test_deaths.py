@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,8 @@ from tests.kernel.driver import make_notebook, processes_with
 
 pytestmark = pytest.mark.kernel
 
+# ZeroMQ sends from a thread of its own, which needs a moment.
+SAYS_ON = "print('on', flush=True)\nimport time; time.sleep(0.1)\n"
 IGNORES_INTERRUPTS = (
     "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('on', flush=True)\n"
     "while True: time.sleep(0.1)"
@@ -102,8 +106,8 @@ def test_time_is_up_softly(run):
             "print('on', flush=True)\nimport time\n"
             "while True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: pass"
         ),
-        "print('on', flush=True)\nimport ctypes; ctypes.PyDLL(None).sleep(60)",
-        "print('on', flush=True)\nimport os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+        SAYS_ON + "import ctypes; ctypes.PyDLL(None).sleep(60)",
+        SAYS_ON + "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
         (
             "print('on', flush=True)\nimport subprocess\n"
             "subprocess.run(['sh', '-c', 'trap \"\" INT TERM; sleep 60'], start_new_session=True)"
@@ -175,24 +179,35 @@ def test_disk_is_watched(run):
     assert ran.finished.status == "stopped"
 
 
+def connection_files() -> set[str]:
+    """The kernels' connection files that lie about."""
+    return {path.name for path in Path(tempfile.gettempdir()).glob("tmp*.json")}
+
+
 def test_everything_ends_when_the_host_goes_away(run):
     notebook = make_notebook("import time; time.sleep(60)")
+    before = connection_files()
     ran = run(notebook, until=lambda event: isinstance(event, CellStarted))
     assert ran.exit_code == 1
     assert not ran.all(RunnerFinished)
     assert processes_with(str(ran.out.parent)) == []
+    assert connection_files() == before
 
 
 def test_a_kernel_that_cannot_start_is_our_failure(run):
+    before = connection_files()
     ran = run(make_notebook("1"), kernel_prefix=["/bin/false"])
+    assert connection_files() == before
     failed = ran.one(RunnerFailed)
     assert "the kernel did not start" in failed.detail
     assert ran.exit_code == 0
 
 
 def test_a_missing_program_is_our_failure(run):
+    before = connection_files()
     ran = run(make_notebook("1"), kernel_prefix=["/no/such/program"])
     assert "/no/such/program" in ran.one(RunnerFailed).detail
+    assert connection_files() == before
 
 
 def test_a_job_that_cannot_be_read_is_our_failure(run):

@@ -16,8 +16,9 @@ from harness.spec import AttachedSource, RunSpec
 from harness.units import format_size
 
 RUNNER_UID = 990
-CAPABILITIES = ("SETUID", "SETGID", "SETPCAP", "KILL", "NET_BIND_SERVICE")
-"""What the runner needs to start the kernel as uid 0 without any, to end it, and to serve names."""
+CAPABILITIES = ("SETUID", "SETGID", "SETPCAP", "KILL", "NET_BIND_SERVICE", "DAC_READ_SEARCH")
+"""What the runner needs to start the kernel as uid 0 without any, to end it, to serve names, and to
+measure folders that the notebook has closed to others."""
 
 HARNESS = PurePosixPath("/harness")
 INPUT = PurePosixPath("/kaggle/input")

@@ -45,6 +45,7 @@ class DockerEngine:
         self._connection: Connection | None = None
         self._images: dict[str, Image] = {}
         self._lock = threading.Lock()
+        self._swept = False
         self._cores = Cores()
 
     @property
@@ -91,6 +92,7 @@ class DockerEngine:
             PrerequisiteError: No engine, no image, or it refuses what the spec asks for.
         """
         image = self._image(spec)
+        self._sweep()
         run = uuid.uuid4().hex[:12]
         with ExitStack() as stack:
             cores = stack.enter_context(self._cores.take(spec.limits.cpus))
@@ -102,6 +104,13 @@ class DockerEngine:
             container = Container(self._connect(), f"{NAME_PREFIX}{run}", config)
             stack.enter_context(container)
             return Session(spec, image, folders, container).run(on_event, cores)
+
+    def _sweep(self) -> None:
+        """Remove what killed runs left, once: it holds memory and disk that this run may need."""
+        with self._lock:
+            swept, self._swept = self._swept, True
+        if not swept:
+            self.remove_leftovers()
 
     def remove_leftovers(self) -> tuple[str, ...]:
         """Remove the containers that a killed harness left; return their names.

@@ -92,7 +92,7 @@ def test_every_capability_is_dropped_but_the_runners():
     host = config()["HostConfig"]
     assert host["CapDrop"] == ["ALL"]
     assert tuple(host["CapAdd"]) == CAPABILITIES
-    assert len(CAPABILITIES) == 5
+    assert len(CAPABILITIES) == 6
     assert "no-new-privileges" in host["SecurityOpt"]
     assert host["Privileged"] is False
 
