@@ -69,7 +69,7 @@ LABEL kaggle-harness.target="test"
 
 
 FROM ${BASE_IMAGE} AS stage
-COPY pyproject.toml README.md LICENSE /build/
+COPY pyproject.toml README.md LICENSE mirror.lock mirror-cuda.lock /build/
 COPY harness /build/harness
 RUN python3 -m venv /opt/harness \
     && /opt/harness/bin/python -m pip install --no-cache-dir --disable-pip-version-check /build \

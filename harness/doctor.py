@@ -8,8 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from harness.config.engine import SLIM_IMAGE
-from harness.engine import mirror
-from harness.engine.bubblewrap import leftovers as sandbox_leftovers
+from harness.engine import leftovers, mirror
 from harness.engine.bubblewrap import program
 from harness.engine.select import disk_free_bytes, probe_host
 from harness.errors import EngineError, PrerequisiteError
@@ -56,7 +55,7 @@ def examine(runs: Path, *, fix: bool = False) -> tuple[Finding, ...]:
         _mirror(),
         *_docker(),
         *_size(runs),
-        *_sandbox_leftovers(fix=fix),
+        *_run_leftovers(fix=fix),
         *_container_leftovers(fix=fix),
     )
 
@@ -154,14 +153,15 @@ def _size(runs: Path) -> Iterator[Finding]:
         )
 
 
-def _sandbox_leftovers(*, fix: bool) -> Iterator[Finding]:
-    for leftover in sandbox_leftovers.find_leftovers():
-        gone = fix and sandbox_leftovers.remove(leftover)
-        yield _leftover(f"the killed sandbox run {leftover.name} ({leftover.scratch})", gone=gone)
+def _run_leftovers(*, fix: bool) -> Iterator[Finding]:
+    for leftover in leftovers.find_leftovers():
+        gone = fix and leftovers.remove(leftover)
+        yield _leftover(f"the killed run {leftover.name} ({leftover.scratch})", gone=gone)
 
 
 def _container_leftovers(*, fix: bool) -> Iterator[Finding]:
-    from harness.engine.docker import client, leftovers  # noqa: PLC0415 - the SDK: 80 ms
+    from harness.engine.docker import client  # noqa: PLC0415 - the SDK: 80 ms
+    from harness.engine.docker import leftovers as containers  # noqa: PLC0415
     from harness.engine.docker.failures import engine_errors  # noqa: PLC0415
 
     try:
@@ -170,9 +170,9 @@ def _container_leftovers(*, fix: bool) -> Iterator[Finding]:
         return  # `_docker` has said so, and without an engine there is nothing of ours in it
     try:
         with engine_errors("looking for what killed runs left"):
-            for leftover in leftovers.find_leftovers(connection):
+            for leftover in containers.find_leftovers(connection):
                 if fix:
-                    leftovers.remove(connection, leftover)
+                    containers.remove(connection, leftover)
                 yield _leftover(f"the container {leftover.name} ({leftover.status})", gone=fix)
     except (EngineError, PrerequisiteError) as error:
         yield _missing("leftovers", error)

@@ -30,6 +30,7 @@ MAX_SENTENCES = 50
 FILE_MODE = 0o644
 FOLDER_MODE = 0o755
 _COPY_BYTES = 1 << 20
+_TWICE = "comes twice, the second time as something else"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +253,8 @@ def _take_member(
         ledger.leave_out(PurePosixPath(member.name), "has a name that leads outside")
     elif not path.parts:
         return  # the folder that was asked for
+    elif member.islnk():
+        _take_hard_link(member, path, target, strip=strip, ledger=ledger)
     elif not (member.isdir() or member.isreg()):
         ledger.leave_out(path, f"is a {_TAR_KINDS.get(member.type, 'special file')}")
     elif ledger.admits(path, member.size):
@@ -264,7 +267,34 @@ def _take_member(
                 ledger.files += 1
                 ledger.size_bytes += member.size
         except (FileExistsError, NotADirectoryError):
-            ledger.leave_out(path, "comes twice, the second time as something else")
+            ledger.leave_out(path, _TWICE)
+
+
+def _take_hard_link(
+    member: tarfile.TarInfo,
+    path: PurePosixPath,
+    target: Path,
+    *,
+    strip: str,
+    ledger: _Ledger,
+) -> None:
+    """A second name of a file that came before: a plain file too, as in `extract_folder`."""
+    first = _safe_path(member.linkname, strip)
+    if first is None or not (target / first).is_file():
+        ledger.leave_out(path, "is a second name of a file that did not come out")
+        return
+    size_bytes = (target / first).stat().st_size
+    if ledger.admits(path, size_bytes):
+        try:
+            (target / path).parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            with (target / first).open("rb") as reader, (target / path).open("xb") as writer:
+                shutil.copyfileobj(reader, writer, _COPY_BYTES)
+        except (FileExistsError, NotADirectoryError):
+            ledger.leave_out(path, _TWICE)
+            return
+        (target / path).chmod(FILE_MODE)
+        ledger.files += 1
+        ledger.size_bytes += size_bytes
 
 
 def _write_member(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
@@ -292,7 +322,6 @@ def _safe_path(name: str, strip: str) -> PurePosixPath | None:
 
 _TAR_KINDS = {
     tarfile.SYMTYPE: "symbolic link",
-    tarfile.LNKTYPE: "hard link",
     tarfile.CHRTYPE: "character device",
     tarfile.BLKTYPE: "block device",
     tarfile.FIFOTYPE: "named pipe",

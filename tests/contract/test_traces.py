@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 
 import pytest
 
-from harness.engine.bubblewrap import leftovers
+from harness.engine import leftovers
 from harness.engine.docker.engine import DockerEngine
 from harness.events import CellStarted, Event, RunnerFinished
 from harness.spec import EngineName

@@ -18,7 +18,7 @@ from harness.engine.base import RunFolders
 from harness.engine.docker.client import Connection, connect
 from harness.engine.docker.create import OWNER_LABEL
 from harness.engine.docker.engine import DockerEngine
-from harness.engine.docker.owner import identity
+from harness.engine.owner import identity
 from harness.events import Event
 from harness.kaggle.environment import session_environment
 from harness.result import ExitFacts

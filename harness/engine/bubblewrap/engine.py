@@ -10,17 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.engine import runner
+from harness.engine import leftovers, runner
 from harness.engine.base import OnEvent, Plan, RunFolders
-from harness.engine.bubblewrap import argv, cgroup, leftovers, limits, program, root, scope
+from harness.engine.bubblewrap import argv, cgroup, limits, program, root, scope
 from harness.engine.bubblewrap.assembly import assemble
 from harness.engine.bubblewrap.cgroup import Cgroup, CgroupLimits
-from harness.engine.bubblewrap.leftovers import Leftover
 from harness.engine.bubblewrap.lifecycle import Followed, Sandbox, uninterrupted
 from harness.engine.bubblewrap.program import Program
 from harness.engine.bubblewrap.readback import Observed, observe
 from harness.engine.bubblewrap.scratch import Scratch, give_to, interpreter_mounts, make_scratch
 from harness.engine.extraction import extract_folder
+from harness.engine.leftovers import Leftover
 from harness.errors import EngineError, PrerequisiteError
 from harness.result import ExitFacts
 from harness.spec import EngineName, RunSpec

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from harness.engine import leftovers, owner
 from harness.engine.base import OnEvent, Plan, RunFolders
-from harness.engine.docker import owner
 from harness.engine.docker.client import Connection, Image, connect, find_image
 from harness.engine.docker.cores import Cores
 from harness.engine.docker.create import (
@@ -96,8 +95,8 @@ class DockerEngine:
         run = uuid.uuid4().hex[:12]
         with ExitStack() as stack:
             cores = stack.enter_context(self._cores.take(spec.limits.cpus))
-            inputs = folders.scratch / "input"
-            stack.callback(shutil.rmtree, inputs, ignore_errors=True)
+            note = stack.enter_context(leftovers.noted(folders.scratch))
+            inputs = note.scratch / "input"
             _make_mount_points(inputs, spec)
             placement = Placement(run=run, owner=owner.identity(), cores=cores, inputs=inputs)
             config = container_config(spec, image, placement)
@@ -110,6 +109,8 @@ class DockerEngine:
         with self._lock:
             swept, self._swept = self._swept, True
         if not swept:
+            for leftover in leftovers.find_leftovers():
+                leftovers.remove(leftover)
             self.remove_leftovers()
 
     def remove_leftovers(self) -> tuple[str, ...]:
@@ -121,10 +122,10 @@ class DockerEngine:
         """
         connection = self._connect()
         with engine_errors("removing what a killed run left"):
-            leftovers = find_leftovers(connection)
-            for leftover in leftovers:
+            found = find_leftovers(connection)
+            for leftover in found:
                 remove(connection, leftover)
-        return tuple(leftover.name for leftover in leftovers)
+        return tuple(leftover.name for leftover in found)
 
     def _connect(self) -> Connection:
         with self._lock:

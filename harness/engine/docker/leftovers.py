@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.engine.docker.client import Connection
 from harness.engine.docker.create import OWNER_LABEL, RUN_LABEL
-from harness.engine.docker.owner import Owner, state
+from harness.engine.owner import Owner, state
 
 VOLUME = "volume"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.bubblewrap import leftovers, root, scratch
+from harness.engine import leftovers
+from harness.engine.bubblewrap import root, scratch
 from harness.engine.bubblewrap.assembly import assemble
 from harness.engine.bubblewrap.engine import BubblewrapEngine
 from harness.engine.bubblewrap.program import Program

@@ -7,7 +7,7 @@ import pytest
 
 from harness.engine.docker import leftovers
 from harness.engine.docker.create import OWNER_LABEL, RUN_LABEL
-from harness.engine.docker.owner import Owner, identity, state
+from harness.engine.owner import Owner, identity, state
 
 
 @pytest.fixture

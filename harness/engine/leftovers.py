@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from pathlib import Path
 import platformdirs
 
 from harness import process
-from harness.engine.docker.owner import Owner, identity, state
+from harness.engine.owner import Owner, identity, state
 
 _OLD = timedelta(days=2)  # four times the longest session
 
@@ -59,6 +59,17 @@ def note_run(scratch: Path, cgroup_parents: Sequence[Path], folder: Path | None 
     }
     run.note.write_text(json.dumps(content), encoding="utf-8")
     return run
+
+
+@contextmanager
+def noted(scratch: Path) -> Iterator[Leftover]:
+    """Note a run that has a scratch folder and nothing else; both are cleared at the end."""
+    run = note_run(scratch, ())
+    try:
+        yield run
+    finally:
+        empty_folder(scratch)
+        run.note.unlink(missing_ok=True)
 
 
 def find_leftovers(folder: Path | None = None) -> list[Leftover]:

@@ -1,4 +1,4 @@
-"""Who owns a container: enough to tell later whether that process still lives.
+"""Who owns a run: enough to tell later whether that process still lives.
 
 A number alone is not enough, since numbers are used again: the start time goes with it, and the
 boot and the pid namespace in which both mean anything.
