@@ -21,17 +21,19 @@ broken line
 """
 
 
-def reader(processes: dict[int, tuple[int, int, int]], near: int = 2**40) -> ProcessMemoryReader:
-    """Processes are pid -> anonymous, shared and proportional anonymous MiB."""
+def reader(
+    processes: dict[int, tuple[int, int, int | None]], near: int = 2**40
+) -> ProcessMemoryReader:
+    """Processes are pid -> anonymous, shared and proportional anonymous MiB; the last is None if unread."""
 
     def read(path: str) -> str:
         if path == "/proc/self/mountinfo":
             return ""
         _, _, pid, name = path.split("/")
-        anon, shmem, pss = (value * 1024 for value in processes[int(pid)])
+        anon, shmem, pss = processes[int(pid)]
         if name == "status":
-            return STATUS.format(anon=anon, shmem=shmem)
-        return ROLLUP.format(pss=pss)
+            return STATUS.format(anon=anon * 1024, shmem=shmem * 1024)
+        return "" if pss is None else ROLLUP.format(pss=pss * 1024)
 
     return ProcessMemoryReader(near_bytes=near, read=read)
 
@@ -61,6 +63,18 @@ def test_memory_shared_after_a_fork_is_counted_once():
 
 def test_small_processes_are_not_looked_into():
     assert reader({1: (60, 0, 0), 2: (60, 0, 0)}).used_bytes([1, 2]) == 120 * MIB
+
+
+def test_many_small_forks_are_told_apart_before_a_run_is_ended():
+    forks = {pid: (60, 0, 1) for pid in range(1, 101)}
+    measured = reader(forks)
+    assert measured.used_bytes(list(forks)) == 6000 * MIB
+    assert measured.exact_bytes(list(forks)) == 100 * MIB
+
+
+def test_a_process_that_may_not_be_looked_into_counts_in_full():
+    measured = reader({1: (500, 0, 5), 2: (500, 0, None)})
+    assert measured.exact_bytes([1, 2]) == 505 * MIB
 
 
 def test_one_process_is_looked_into_near_the_limit():
