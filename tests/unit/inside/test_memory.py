@@ -24,7 +24,7 @@ broken line
 def reader(
     processes: dict[int, tuple[int, int, int | None]], near: int = 2**40
 ) -> ProcessMemoryReader:
-    """Processes are pid -> anonymous, shared and proportional anonymous MiB; the last is None if unread."""
+    """Processes are pid -> anonymous, shared, proportional anonymous MiB (None: not readable)."""
 
     def read(path: str) -> str:
         if path == "/proc/self/mountinfo":
@@ -66,7 +66,7 @@ def test_small_processes_are_not_looked_into():
 
 
 def test_many_small_forks_are_told_apart_before_a_run_is_ended():
-    forks = {pid: (60, 0, 1) for pid in range(1, 101)}
+    forks = dict.fromkeys(range(1, 101), (60, 0, 1))
     measured = reader(forks)
     assert measured.used_bytes(list(forks)) == 6000 * MIB
     assert measured.exact_bytes(list(forks)) == 100 * MIB
