@@ -8,6 +8,8 @@ from pathlib import Path
 
 from harness.spec import RunSpec
 
+FILE_NAME = "harness.toml"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from harness.config.model import Request, Settings
+from harness.config.model import FILE_NAME, Request, Settings
 from harness.errors import RequestError
 from harness.kaggle.nearest import nearest
 
 PREFIX = "HARNESS_"
-FILE_NAME = "harness.toml"
 
 _SINGLE = tuple(each.name for each in fields(Settings) if each.name not in ("attach", "env"))
 _VARIABLES = {PREFIX + name.upper(): name for name in (*_SINGLE, "attach")}

@@ -13,8 +13,6 @@ from harness.config.model import Settings
 from harness.errors import RequestError
 from harness.kaggle.nearest import suggestion
 
-FILE_NAME = "harness.toml"
-
 
 class _File(BaseModel):
     """harness.toml. Sizes and durations are text with a unit, as in the flags."""
