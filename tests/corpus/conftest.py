@@ -1,12 +1,14 @@
-"""Collects what was judged wrong, and shows it as one table at the end of the suite."""
+"""The corpus's runs, and what was judged wrong as one table at the end of the suite."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.corpus.expectation import Expectation
+from tests.corpus.verification import Verification
 
 _ROWS = pytest.StashKey[list[tuple[str, ...]]]()
 Wrong = Callable[[str, Expectation, str, float], None]
@@ -23,6 +25,24 @@ def wrong(pytestconfig: pytest.Config) -> Wrong:
         rows.append((engine, expected.name, wanted, got, f"{seconds:.1f}"))
 
     return add
+
+
+@pytest.fixture(scope="session")
+def verification(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    test_mirror: Path | None,
+) -> Iterator[Verification]:
+    """The runs of this session's tests."""
+    parameters = [getattr(item, "callspec", None) for item in request.session.items]
+    order = [
+        (each.params["engine"], each.params["expected"])
+        for each in parameters
+        if each is not None and {"engine", "expected"} <= each.params.keys()
+    ]
+    runs = Verification(order, tmp_path_factory.mktemp("corpus"), test_mirror)
+    yield runs
+    runs.close()
 
 
 def pytest_terminal_summary(

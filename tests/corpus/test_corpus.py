@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.command import attach_flags, harness
 from tests.corpus.conftest import Wrong
-from tests.corpus.expectation import INPUTS, Expectation, corpus
+from tests.corpus.expectation import Expectation, corpus
+from tests.corpus.verification import Verification
 
 # (engine, notebook): why this engine cannot give the right verdict. Strict: a closed gap shows.
 KNOWN_GAPS: dict[tuple[str, str], str] = {}
@@ -48,24 +48,10 @@ def _assert_files_are_the_callers(folder: Path) -> None:
 
 @pytest.mark.parametrize(("engine", "expected"), _cases())
 def test_verdict(
-    engine: str, expected: Expectation, tmp_path: Path, test_mirror: Path | None, wrong: Wrong
+    engine: str, expected: Expectation, verification: Verification, wrong: Wrong
 ) -> None:
-    nothing = tmp_path / "no-inputs"
-    nothing.mkdir()
-    inputs = INPUTS if expected.attach else nothing
-    runs = tmp_path / "runs"
-    began = time.perf_counter()
-    ended = harness(
-        *("verify", expected.notebook, "--engine", engine, "--format", "json"),
-        *("--inputs", inputs, "--runs", runs, "--profile", "cpu", "--time-limit", "30s"),
-        *attach_flags(expected.attach),
-        *expected.options,
-        cwd=tmp_path,
-        extra={"CORPUS_CANARY": "of-the-host", "HARNESS_MIRROR": str(test_mirror or "")},
-    )
-    seconds = time.perf_counter() - began
-
-    report = ended.report
+    done = verification.of(engine, expected)
+    ended, report = done.ended, done.ended.report
     got = f"{report['outcome']} / {report['cause']} / {report['cell']}"
     spoken = json.dumps({name: report.get(name) for name in SPOKEN}, ensure_ascii=False)
     silent = [text for text in expected.mentions if text not in spoken]
@@ -78,7 +64,8 @@ def test_verdict(
         and not silent
     )
     if not right:
-        wrong(engine, expected, got + (f" (not said: {silent})" if silent else ""), seconds)
+        wrong(engine, expected, got + (f" (not said: {silent})" if silent else ""), done.seconds)
     assert right, f"{expected.purpose}\n{got}, exit code {ended.code}\n{spoken}\n{ended.stderr}"
-    if runs.exists():
-        _assert_files_are_the_callers(runs)
+    if done.runs.exists():
+        _assert_files_are_the_callers(done.runs)
+        shutil.rmtree(done.runs)  # a few hundred MiB in all
