@@ -167,7 +167,9 @@ def delay_after_limit(bench: Bench, engine: str) -> page.Row:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while process.poll() is None and not _alive(word):
+        while not _alive(word):
+            if process.poll() is not None:
+                raise RuntimeError("the run ended before its processes were seen")
             time.sleep(0.02)
         while _alive(word):
             time.sleep(0.02)
