@@ -8,6 +8,7 @@ failures, so that a gate which promises a suite cannot pass without it.
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -71,11 +72,35 @@ def _sandbox_problem() -> str | None:
         program.probe(program.require())
     except HarnessError as error:
         return f"{error.problem} {error.fix}"
-    return _kernel_problem()
+    return _mirror_problem()
 
 
-def _kernel_problem() -> str | None:
+def _mirror_problem() -> str | None:
     return None if mirror_folder() else "there is no mirror (run 'harness mirror')"
+
+
+@cache
+def _kernel_problem() -> str | None:
+    """These suites run notebooks with no sandbox around them, so root hands them to nobody."""
+    folder = mirror_folder()
+    if folder is None or os.geteuid() != 0:
+        return _mirror_problem()
+    try:
+        python = folder / "bin" / "python"
+        subprocess.run(
+            [python, "-c", ""],
+            user="nobody",
+            group="nogroup",
+            extra_groups=[],
+            check=True,
+            capture_output=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return (
+            f"this is root, and the user nobody cannot enter {folder} "
+            "(run it as an ordinary user, or set HARNESS_TEST_MIRROR)"
+        )
+    return None
 
 
 def _root_problem() -> str | None:

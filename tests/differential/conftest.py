@@ -71,7 +71,7 @@ def both(environment: Path, folder: Path) -> Callable[[Any], Both]:
 
     def run(notebook: Any) -> Both:
         python = environment / "bin" / "python"
-        user = unprivileged_user(python)
+        user = unprivileged_user()
         content = notebook if isinstance(notebook, bytes) else nbformat.writes(notebook).encode()
         working = folder / "papermill"
         working.mkdir()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import required_suites
 from tests.kernel.driver import Runner
 
 
@@ -30,9 +31,8 @@ def environment_folder(name: str) -> Path:
         if found is not None:
             return found.path
         pytest.skip("no mirror: run 'harness mirror', or set HARNESS_TEST_MIRROR to one")
-    pytest.skip(
-        f"set HARNESS_TEST_{name.upper()} to a virtual environment with the newest nbclient"
-    )
+    missing = pytest.fail if "kernel" in required_suites() else pytest.skip
+    missing(f"set HARNESS_TEST_{name.upper()} to a virtual environment with the newest nbclient")
 
 
 @pytest.fixture(scope="session", params=["mirror", "newest"])
