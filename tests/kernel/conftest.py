@@ -31,8 +31,10 @@ def environment_folder(name: str) -> Path:
         if found is not None:
             return found.path
         pytest.skip("no mirror: run 'harness mirror', or set HARNESS_TEST_MIRROR to one")
-    missing = pytest.fail if "kernel" in required_suites() else pytest.skip
-    missing(f"set HARNESS_TEST_{name.upper()} to a virtual environment with the newest nbclient")
+    problem = f"set HARNESS_TEST_{name.upper()} to a virtual environment with the newest nbclient"
+    if "kernel" in required_suites():
+        pytest.fail(problem, pytrace=False)
+    pytest.skip(problem)
 
 
 @pytest.fixture(scope="session", params=["mirror", "newest"])
